@@ -112,7 +112,7 @@ async def test_on_a_real_terminal_the_screen_asks_and_y_lets_it_run(tmp_path: Pa
         terminal.type(b"What is the weather in Paris?")
         await asyncio.to_thread(terminal.until_written, "Paris?")
         terminal.type(b"\r")
-        await asyncio.to_thread(terminal.until_written, "MAY THIS RUN?")
+        await asyncio.to_thread(terminal.until_written, "ALLOW THIS TOOL?")
         await asyncio.to_thread(terminal.until_written, "first, then")  # the question takes answers now
         before = len(terminal.written)
         says_no = re.compile(rb"Esc(?:\x1b\[[\d;]*m)+ no")  # once the message field is closed

@@ -64,7 +64,7 @@ async def test_the_key_makes_a_tape_of_the_rest_of_the_talk_and_ends_it(tmp_path
         await one.noted("This talk is recorded from here on, in ")
         await one.talk.say("And three plus three?")
         assert one.taping.toggle() == "" and one.taping.folder is None
-        await one.noted("The tape is in ")
+        await one.noted("Recording saved in ")
         await eventually(lambda: listed(one.tapes()[0].folder).state == "whole")
         await one.talk.say("And what is four plus four?")
     (tape,) = one.tapes()

@@ -19,7 +19,7 @@ async def test_it_says_what_would_run_with_which_arguments_and_which_keys_answer
         app, _, pilot = stage
         for size in SIZES:
             await change(stage, "consent", size)
-            await until(pilot, lambda: "MAY THIS RUN?" in text(app))
+            await until(pilot, lambda: "ALLOW THIS TOOL?" in text(app))
             shown = text(app)
             assert "▲ send_mail  on this computer" in shown
             assert '"to": "keiko@example.com"' in shown
@@ -42,10 +42,10 @@ async def test_one_key_answers_and_the_question_leaves_at_once(key: str, word: d
     async with showing("consent", (120, 36)) as (app, engine, pilot):
         await pilot.press(key)
         await until(pilot, lambda: engine.sent == [word])
-        await until(pilot, lambda: "MAY THIS RUN?" not in text(app))
+        await until(pilot, lambda: "ALLOW THIS TOOL?" not in text(app))
         engine.show(replace(app.view, completed=3))  # made before the engine heard of it
         await at_rest(pilot)
-        assert "MAY THIS RUN?" not in text(app)
+        assert "ALLOW THIS TOOL?" not in text(app)
 
 
 async def test_the_talk_key_is_the_talk_key_and_a_written_message_keeps_its_letters() -> None:
@@ -110,7 +110,7 @@ async def test_hostile_names_and_arguments_stay_text_and_leave_the_deck_in_its_p
         app, _, pilot = stage
         for size in SIZES:
             await change(stage, "consents", size)
-            await until(pilot, lambda: "MAY THIS RUN?" in text(app))
+            await until(pilot, lambda: "ALLOW THIS TOOL?" in text(app))
             shown = text(app)
             assert control_characters(shown) == []
             assert "52000 more characters" in shown

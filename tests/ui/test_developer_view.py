@@ -164,7 +164,7 @@ async def test_n_walks_the_problems_and_enter_shows_the_event_and_its_details(si
 async def test_problems_list_errors_first_and_enter_again_shows_the_next_event() -> None:
     async with developer(WIDE, FINDINGS) as (app, _, pilot):
         shown = text(app)
-        assert "PROBLEMS 2 · 1 over" in shown
+        assert "PROBLEMS 2 open · 1 resolved" in shown
         assert [finding.id for finding in in_order(app.talk.findings)] == ["refused", "echo", "slow"]
         places = [shown.index(words) for words in ("Setting refused", "Did you mean", "Your loudspeaker", "An answer")]
         assert places == sorted(places)

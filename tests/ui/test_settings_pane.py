@@ -86,10 +86,10 @@ async def test_r22_the_value_shown_is_what_the_service_returned_not_what_was_ask
 
 async def test_what_does_not_apply_stays_and_says_why() -> None:
     async with settings(structs.replace(PENDING, pending=())) as (app, engine, pilot):
-        assert "only with semantic" in row_of(app, "eagerness")
+        assert "only with the semantic detector" in row_of(app, "eagerness")
         assert "only in the beta dialect" in row_of(app, "temperature")
         assert "fixed over WebRTC" in row_of(app, "input as")
-        assert "fixed once heard" in row_of(app, "voice")
+        assert "fixed in this session" in row_of(app, "voice")
         count = len(engine.sent)
         app.screen.query_one(SettingsList).move_to("temperature")
         await pilot.press("right", "enter")
@@ -142,7 +142,7 @@ async def test_under_push_to_talk_space_talks_and_the_detector_says_who_decides(
     nothing["audio"]["input"]["turn_detection"] = None
     shown = SessionShown(document=json.dumps(nothing), wish=session_of())
     async with settings(shown, "ptt") as (app, engine, pilot):
-        assert "push-to-talk: you say when" in row_of(app, "silence")
+        assert "push-to-talk: you end each turn" in row_of(app, "silence")
         await pilot.press("down", "space")
         assert engine.sent[-1] == did.TalkPressed()
         assert "TURN DETECTION" in text(app)
@@ -151,7 +151,7 @@ async def test_under_push_to_talk_space_talks_and_the_detector_says_who_decides(
 async def test_the_level_is_live_and_without_a_connection_a_choice_is_kept() -> None:
     async with settings(structs.replace(PENDING, pending=())) as (app, engine, pilot):
         engine.deliver(Snapshot(View(FREE, connection=OPEN), Meters(input=-23, threshold=-41)))
-        await until(pilot, lambda: "−23 dB" in row_of(app, "level now"))
+        await until(pilot, lambda: "−23 dB" in row_of(app, "level"))
         assert "reacts from ≈ −41 dB" in text(app)
         engine.deliver(Snapshot(View(FREE, connection=replace(OPEN, phase="lost")), Meters()))
         await until(pilot, lambda: "200 ms" in row_of(app, "silence"))

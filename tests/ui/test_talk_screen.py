@@ -32,7 +32,7 @@ async def test_the_deck_never_changes_its_height(size: tuple[int, int]) -> None:
 
 
 SMALL, WIDE = (80, 24), (180, 50)
-CALLING = ["Calling OpenAI", "0.09 s", "0.41 s", "finding a network path (ICE)", "1.20 s", "(DTLS)"]
+CALLING = ["Connecting to OpenAI", "0.09 s", "0.41 s", "network path (ICE)", "1.20 s", "(DTLS)"]
 SHOWN: list[tuple[str, tuple[int, int], list[str], list[str]]] = [
     (
         "talk",
@@ -63,7 +63,7 @@ async def test_each_state_says_what_it_is_about() -> None:
 
 FOOTERS = {
     "hands-free": (["Space pause mic"], ["Esc stop"]),
-    "speaking": (["Esc/F9 stop marin"], []),
+    "speaking": (["Esc stop marin"], []),
     "muted": (["m unmute"], ["Space"]),
     "no-microphone": (["i type instead", "r retry"], ["Space"]),
 }

@@ -77,11 +77,11 @@ async def test_a_long_rest_is_folded_and_enter_unfolds_it() -> None:
     long = replace(CUT, rest=" word" * 100)
     async with showing("ptt", (120, 36)) as (app, engine, pilot):
         engine.say(long)
-        await until(pilot, lambda: "[… 100 words, Enter]" in text(app))
+        await until(pilot, lambda: "[… 100 words · Enter shows them]" in text(app))
         await pilot.press("enter")
         await until(pilot, lambda: text(app).count("word") >= 100)
         await pilot.press("enter")
-        await until(pilot, lambda: "[… 100 words, Enter]" in text(app))
+        await until(pilot, lambda: "[… 100 words · Enter shows them]" in text(app))
 
 
 async def test_looking_back_shows_how_much_is_new_and_end_returns() -> None:

@@ -136,7 +136,7 @@ async def test_the_key_asks_for_a_tape_and_never_while_a_message_is_typed() -> N
     async with showing("ptt", (100, 30)) as (app, engine, pilot):
         await pilot.press("w")
         assert RecordingToggled() not in engine.sent
-        assert "w once more makes a tape" in text(app)
+        assert "press w again to record" in text(app)
         await pilot.press("w")
         assert engine.sent.count(RecordingToggled()) == 1
         await pilot.press("i", "w")

@@ -20,9 +20,9 @@ def scene(view: View, **more: object) -> Scene:
 
 
 WORDS = {
-    "held": ("● ON AIR", "Space is down · release it to send", "sending 1.0 s · Space: true hold"),
+    "held": ("● ON AIR", "Space is down · release it to send", "sending 1.0 s · release of Space: exact"),
     "remote": ("● ON AIR · REMOTE", "opened by voicechat ctl · 27 s left", "Space takes over · m mutes"),
-    "flat": ("● ON AIR", "but nothing comes in: flat for 5 s", "does Blue Yeti have its own mute switch? · d devices"),
+    "flat": ("● ON AIR", "but no sound comes in for 5 s", "does Blue Yeti have its own mute switch? · d devices"),
     "too-loud": ("● ON AIR", "too loud: 9 % clipped", "lower the input level of Blue Yeti"),
     "paused": ("○ MIC PAUSED", "paused by you · Space opens it again", "Built-in Mic · echo cancel on · barge-in on"),
     "keeping": ("◉ KEEPING 2.1 s", "not sent yet: still connecting", "what you say now is sent first, up to 10 s"),
@@ -68,7 +68,7 @@ REPLIES = {
     "listening": "▸ listening 1.0 s",
     "finished": "○ finished · 1.0 s heard",
     "cut": "╳ rate limit at 1.0 s",
-    "cancelled-at-birth": "╳ cancelled at start: F2 why",
+    "cancelled-at-birth": "╳ cancelled at start · F2 why",
     "failed": "✕ failed: rate limit",
     "no-answer": "▲ no answer · r asks again",
 }
@@ -97,7 +97,7 @@ def test_the_deck_never_says_speaking_or_heard_without_a_loudspeaker(state: Repl
 def test_a_late_answer_is_marked() -> None:
     late = reply_words(scene(View(reply=ReplyView("ready", last_latency=1.31), connection=OPEN)))
     soon = reply_words(scene(View(reply=ReplyView("speaking", last_latency=0.38), connection=OPEN)))
-    assert (late.second, soon.second) == ("last answer ▲ +1.31 s", "first sound +380 ms")
+    assert (late.second, soon.second) == ("▲ answered in 1.31 s", "answered in 380 ms")
 
 
 @each(("state", "words"), [("thinking", "about to speak"), ("speaking", "is speaking"), ("finishing", "is speaking")])

@@ -76,7 +76,9 @@ class Taping:
         folder = self.folder
         if folder is not None:
             self._loop.run_in_executor(None, self._taken_off().close)
-            self._note(f"The tape is in {folder}.", "info", "tape_ended")
+            self._note(
+                f"Recording saved in {folder}. `voicechat export {folder}` makes a page of it.", "info", "tape_ended"
+            )
             return ""
         try:
             self.begin()

@@ -354,8 +354,8 @@ class VoiceChatApp(App[int]):
         if confirmed or self._twice("record"):
             self.tell(did.RecordingToggled())
         else:
-            does = "ends the tape" if self.talk.tape.folder else "makes a tape"
-            self.notice(f"{self.talk.keys.of('record')} once more {does}")
+            does = "stop recording" if self.talk.tape.folder else "record"
+            self.notice(f"press {self.talk.keys.of('record')} again to {does}")
 
     # the sound
     def action_devices(self) -> None:
@@ -466,7 +466,7 @@ class VoiceChatApp(App[int]):
         if self._twice("quit"):
             await self.action_quit()
         else:
-            self.notice(f"{self.talk.keys.of('quit_letter')} once more quits")
+            self.notice(f"press {self.talk.keys.of('quit_letter')} again to quit")
 
     def action_interrupt(self) -> None:
         """Ctrl+C: copy what is selected; twice within two seconds: leave, without a question."""
@@ -476,7 +476,7 @@ class VoiceChatApp(App[int]):
         elif self._twice("interrupt"):
             self.leave(0)
         else:
-            self.notice("Press Ctrl+C again to quit")
+            self.notice("press Ctrl+C again to quit")
 
     def _twice(self, what: str) -> bool:
         """Whether the same was asked for a moment ago; if not, it counts as the first of two."""

@@ -97,7 +97,7 @@ def _welcome(facts: CardFacts) -> list[Line]:
         first, *rest = (keys.fill(line) for line in facts.welcome.instead)
         told: list[Line] = [((line, "bold $key" if line.startswith("  ") else "$quiet"),) for line in rest]
         return [*_waves(), (), ((first, "bold"),), *told]
-    events = _key(keys.of("events"), "watch the events")
+    events = _key(keys.of("events"), "see what happens: events, problems, timeline")
     if mic.translates_to:  # it has no turns and takes no typed text: nothing of either is offered
         start: list[Line] = [
             (("Just speak.", "bold"),),
@@ -138,6 +138,8 @@ def _checks(facts: CardFacts) -> list[Line]:
         lines.append((good, mic.name, (f" hears the room at {decibels(level)}", "$quiet")))
     if mic.speaker:
         lines.append((good, mic.speaker, (f" · {_echo_words(mic.echo)}", "$quiet")))
+    if mic.turn_mode != "push-to-talk":
+        return lines
     if facts.release == "true":
         lines.append((good, f"Your terminal reports when {facts.keys.of('ptt')} is released"))
     elif facts.release != "unknown":
@@ -163,10 +165,10 @@ def _found_key(welcome: WelcomeFacts) -> list[Line]:
 
 _STEPS = (
     ("devices", ""),
-    ("signalling", "the service answered our offer"),
-    ("ice", "finding a network path (ICE)"),
-    ("dtls", "encrypted channel (DTLS)"),
-    ("session", "the assistant is there"),
+    ("signalling", "answer of the service"),
+    ("ice", "network path (ICE)"),
+    ("dtls", "encryption (DTLS)"),
+    ("session", "session"),
 )
 _STEP_COLUMN = 37
 
@@ -181,7 +183,7 @@ def _connecting(facts: CardFacts) -> list[Line]:
     if facts.view.mic.name or set(took) - {"devices", "offer"}:
         took.setdefault("devices", 0.0)
     now = next((name for name, _ in _STEPS if name not in took), "")
-    lines: list[Line] = [((f"Calling {connection.provider or facts.welcome.provider}", "bold"),), ()]
+    lines: list[Line] = [((f"Connecting to {_service(connection.provider or facts.welcome.provider)}", "bold"),), ()]
     for name, words in _STEPS:
         padded = (words or _devices_words(facts.view.mic)).ljust(_STEP_COLUMN)
         if name in took:
@@ -192,8 +194,12 @@ def _connecting(facts: CardFacts) -> list[Line]:
         else:
             lines.append((("○ ", "$quiet"), (padded, "$quiet")))
     if connection.seconds > 3:
-        lines += [(), (("This takes longer than usual. What you say now is kept, up to 10 s.", "$quiet"),)]
+        lines += [(), (("This takes longer than usual. What you say now is kept (10 s) and sent then.", "$quiet"),)]
     return lines
+
+
+def _service(provider: str) -> str:
+    return "the local server" if provider == "local" else provider
 
 
 def _devices_words(mic: MicView) -> str:

@@ -250,7 +250,7 @@ def _mic(history: History, frame: Frame, voice: str) -> Cells:
             cells.fill(start, end, "━", "success")
         else:
             cells.fill(start, end, "╌", "rule")
-            reason = span.words.replace("assistant", voice)
+            reason = span.words.partition(",")[0].replace("assistant", voice)
             if not cells.words(start, end, f"closed: {reason}", "quiet"):
                 cells.words(start, end, reason, "quiet")
     return cells

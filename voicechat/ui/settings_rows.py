@@ -179,7 +179,16 @@ class Values:
         if wished == in_force or wished is None:
             return "", ""
         fixed = path == "audio.output.voice" and self.shown.voice_fixed
-        return ("kept", f"{wished} comes with the next session") if fixed else ("other", "the service uses another")
+        return (
+            ("kept", f"{wished} from the next session on · {_new(self.facts.keys)}")
+            if fixed
+            else ("other", "the service uses another")
+        )
+
+
+def _new(keys: Keys) -> str:
+    """How a new session is begun."""
+    return f"{keys.of('commands')} new starts one"
 
 
 Choices = Sequence[tuple[str, SettingValue]]
@@ -299,54 +308,58 @@ def _turns(values: Values) -> tuple[Setting, ...]:
     modes = (
         ("open mic", TurnModeChosen("hands-free")),
         ("push-to-talk", TurnModeChosen("push-to-talk")),
-        ("write down only", TurnModeChosen("transcribe")),
+        ("transcribe only", TurnModeChosen("transcribe")),
     )
     presets = tuple((one, PresetChosen(one)) for one in ("balanced", "steady", "quick"))
     barge_in = (("on", BargeInChosen(True)), ("off", BargeInChosen(False)))
     at = next((at for at, one in enumerate(presets) if one[0] == name), -1)
     row = _row(PRESET, "preset", presets, at, note="" if name else "your own")
     return (
-        _row("turn_mode", "you talk by", modes, _MODES.index(mic.turn_mode), note=values.facts.keys.of("turn_mode")),
+        _row("turn_mode", "turn mode", modes, _MODES.index(mic.turn_mode), note=_key(values, "turn_mode")),
         placed(values, row),
-        _row("barge_in", "barge-in", barge_in, not mic.barge_in, note=values.facts.keys.of("barge_in")),
+        _row("barge_in", "barge-in", barge_in, not mic.barge_in, note=_key(values, "barge_in")),
     )
 
 
 def _detector(values: Values) -> tuple[Setting, ...]:
     kind = _kind(values)
     is_talk = values.facts.mic.turn_mode == "push-to-talk"
-    nobody = "push-to-talk: you say when" if is_talk else "off: this machine listens"
-    server = "" if kind == "server_vad" else nobody if kind is None else "only with server"
-    semantic = "" if kind == "semantic_vad" else nobody if kind is None else "only with semantic"
+    no_detector = "push-to-talk: you end each turn" if is_talk else "off: voicechat detects turns itself"
+    server = "" if kind == "server_vad" else no_detector if kind is None else "only with the server detector"
+    semantic = "" if kind == "semantic_vad" else no_detector if kind is None else "only with the semantic detector"
     beta = "not in the beta dialect" if values.is_beta else ""
     cut = "" if values.facts.mic.barge_in else "only with barge-in on"
-    answers: Steps = (("by itself", True), ("to words only", False))
-    interrupts: Steps = (("yes", True), ("no", False))
+    answers: Steps = (("every turn", True), ("turns with words", False))
+    interrupts: Steps = (("by the server", True), ("by voicechat", False))
     return (
-        _kind_row(values, kind, "" if not is_talk else nobody),
-        Setting("level", "level now"),
+        _kind_row(values, kind, "" if not is_talk else no_detector),
+        Setting("level", "level"),
         slider(values, f"{VAD}.threshold", "threshold", THRESHOLD, why=server, default=0.5),
         slider(values, f"{VAD}.silence_duration_ms", "silence", SILENCE, why=server, default=500),
-        slider(values, f"{VAD}.prefix_padding_ms", "prefix pad", PADDING, why=server, default=300),
+        slider(values, f"{VAD}.prefix_padding_ms", "padding", PADDING, why=server, default=300),
         slider(values, f"{VAD}.idle_timeout_ms", "idle timeout", IDLE, why=server or beta),
         words(values, f"{VAD}.eagerness", "eagerness", EAGERNESS, why=semantic),
-        words(values, f"{VAD}.create_response", "answers", answers, why=nobody if kind is None else ""),
-        words(values, f"{VAD}.interrupt_response", "interrupts", interrupts, why=nobody if kind is None else cut),
+        words(values, f"{VAD}.create_response", "answers", answers, why=no_detector if kind is None else ""),
+        words(values, f"{VAD}.interrupt_response", "interrupts", interrupts, why=no_detector if kind is None else cut),
     )
 
 
 EAGERNESS: Steps = tuple((one, one) for one in ("auto", "low", "medium", "high"))
 
 
+def _key(values: Values, name: str) -> str:
+    return f"key {values.facts.keys.of(name)}"
+
+
 def _kind(values: Values) -> Json:
-    """server_vad, semantic_vad, or None for nobody."""
+    """server_vad, semantic_vad, or None for off."""
     return None if values.turns_are_ours else values.now(f"{VAD}.type") or "server_vad"
 
 
 def _kind_row(values: Values, kind: Json, why: str) -> Setting:
     path = f"{VAD}.type"
     row = words(values, path, "detector", (("server", "server_vad"), ("semantic", "semantic_vad")), why=why)
-    options = (*row.options, ("me", SettingChosen(VAD, None)))
+    options = (*row.options, ("off", SettingChosen(VAD, None)))
     chosen = len(options) - 1 if kind is None else row.chosen
     standing, reason = values.standing(VAD if VAD in values.shown.pending else path)
     row = _row(path, row.label, options, chosen)
@@ -356,7 +369,9 @@ def _kind_row(values: Values, kind: Json, why: str) -> Setting:
 def _voice(values: Values) -> tuple[Setting, ...]:
     shown = values.shown
     voices: Steps = tuple((name, name) for name in known_names()[0])
-    voice = words(values, "audio.output.voice", "voice", voices, note="fixed once heard" if shown.voice_fixed else "")
+    voice = words(
+        values, "audio.output.voice", "voice", voices, note="fixed in this session" if shown.voice_fixed else ""
+    )
     heat = "" if values.is_beta else "only in the beta dialect"
     how: Steps = (("sound", ["audio"]), ("text", ["text"]))
     tools: Steps = (("auto", "auto"), ("never", "none"), ("always", "required"))
@@ -365,7 +380,7 @@ def _voice(values: Values) -> tuple[Setting, ...]:
         slider(values, "audio.output.speed", "speed", SPEED, default=1.0),
         text_row(values, "instructions", "instructions", "none"),
         words(values, "output_modalities", "answers in", how),
-        slider(values, "max_output_tokens", "at most", TOKENS, default="inf"),
+        slider(values, "max_output_tokens", "answer limit", TOKENS, default="inf"),
         words(values, "tool_choice", "tools", tools),
         slider(values, "temperature", "temperature", TEMPERATURE, why=heat, default=0.8),
         _format(values, "output"),
@@ -387,8 +402,8 @@ def _sound(values: Values) -> tuple[Setting, ...]:
         _row("gain", "volume", (("level", GainChosen(True)), ("as it is", GainChosen(False))), not sound.gain),
         words(values, "audio.input.noise_reduction", "server noise", noise),
         _edited(_transcript(values, models)),
-        text_row(values, f"{TRANSCRIPTION}.language", "language", "found out by itself", why=is_off),
-        text_row(values, f"{TRANSCRIPTION}.prompt", "expect", "no names or words in particular", why=is_off),
+        text_row(values, f"{TRANSCRIPTION}.language", "language", "detected", why=is_off),
+        text_row(values, f"{TRANSCRIPTION}.prompt", "expects", "no names or words given", why=is_off),
         _format(values, "input"),
     )
 

@@ -64,17 +64,17 @@ Tone = Literal["live", "plain", "waiting", "warning", "error"]
 
 RELEASE_LONG: Mapping[Release, str] = {
     "unknown": "",
-    "true": "{key}: true hold",
-    "guessed": "{key}: hold, end guessed, ≈0.2 s late",
-    "remote": "{key}: hold, end guessed, ≈0.4 s late (remote)",
-    "tap": "{key}: tap on, tap off",
+    "true": "release of {key}: exact",
+    "guessed": "release of {key}: guessed, ≈0.2 s late",
+    "remote": "release of {key}: guessed, ≈0.4 s late",
+    "tap": "tap {key} to talk, tap again to send",
 }
 RELEASE_SHORT: Mapping[Release, str] = {
     "unknown": "",
-    "true": "true hold",
-    "guessed": "≈ hold",
-    "remote": "≈ hold",
-    "tap": "tap",
+    "true": "release exact",
+    "guessed": "release guessed",
+    "remote": "release guessed",
+    "tap": "tap to talk",
 }
 
 CUT_WORDS = {
@@ -112,9 +112,9 @@ NOTE_HINTS: Mapping[str, str] = {
     "tools_in_a_row": "{vc.again} asks it once more.",
     "transcription_failed": "{vc.again} asks for an answer anyway.",
     "transcript_missing": "{vc.again} asks for an answer to what you said.",
-    "budget_spent": "{vc.commands} and continue goes on beyond it.",
-    "budget_not_asked": "{vc.commands} and continue goes on beyond it.",
-    "budget_press": "{vc.commands} and continue goes on.",
+    "budget_spent": "Press {vc.commands} and type continue to go on beyond it.",
+    "budget_not_asked": "Press {vc.commands} and type continue to go on beyond it.",
+    "budget_press": "Press {vc.commands} and type continue to go on.",
     "false_alarm": "{vc.barge_in} turns barge-in off if this happens often.",
     "settings_unconfirmed": "{vc.events} shows what it said.",
     "tools_not_listed": "{vc.events} shows why.",
@@ -225,13 +225,13 @@ SENTENCES: Mapping[MicState, tuple[str, str]] = {
     "tail": ("sending your last words", "{tail}"),
     "hands-free": ("open mic · {open}", "{used}"),
     "remote": ("opened by voicechat ctl · {left}", "{ptt} takes over · {mute} mutes"),
-    "flat": ("but nothing comes in: flat for {flat:.0f} s", "{cure} · {devices} devices"),
+    "flat": ("but no sound comes in for {flat:.0f} s", "{cure} · {devices} devices"),
     "too-loud": ("too loud: {clipped:.0f} % clipped", "lower the input level of {name}"),
-    "muted": ("by you · {mute} opens it again", "{ptt} does not override a mute"),
+    "muted": ("muted by you · {mute} unmutes", "{ptt} does not unmute"),
     "paused": ("paused by you · {ptt} opens it again", "{used}"),
     "barge-in-ready": (
         "{speaks} · talk over it to cut in",
-        "held until voice is confirmed · {back} stops the answer",
+        "sent once it is clearly your voice · {back} stops it",
     ),
     "half-duplex": ("{speaks} · opens 0.3 s after the last sound", "{half} · {back} stops the answer"),
     "restoring": ("opens in {remaining:.1f} s", "waiting for the last echo to fade"),
@@ -243,14 +243,14 @@ SENTENCES: Mapping[MicState, tuple[str, str]] = {
     ),
     "keeping": ("not sent yet: still connecting", "what you say now is sent first, up to 10 s"),
     "budget-spent": (
-        "budget of {detail} is spent · {commands} and continue goes on",
-        "or start again with a larger voicechat --budget",
+        "budget of {detail} is spent · press {commands} and type continue",
+        "or restart with a larger voicechat --budget",
     ),
     "configuring": ("waiting for the server to accept the settings", "the microphone opens then"),
     "no-microphone": ("{no_device}", "you can type: {type} · {devices} picks a device · {again} tries again"),
-    "unfocused": ("this window lost the keyboard, so the key counts as released", "hold {ptt} again"),
+    "unfocused": ("this window lost the keyboard, so {ptt} counts as released", "hold {ptt} again"),
     "unknown": ("the engine does not respond · {seconds:.0f} s", "{unheard}"),
-    "ended": ("the session is over", "new starts another: press {commands} and write new"),
+    "ended": ("the session is over", "press {commands} and type new to start another"),
 }
 """State -> the sentence and the line under it. Parts between dots that come out empty are left out."""
 
@@ -367,14 +367,14 @@ def _echo(mic: MicView) -> str:
 REPLIES: Mapping[ReplyState, tuple[str, str, str]] = {
     "ready": ("○", "quiet", "ready"),
     "listening": ("▸", "you", "listening {seconds}"),
-    "waiting": ("◌", "warning", "waiting for your turn"),
+    "waiting": ("◌", "warning", "waiting for you to finish"),
     "thinking": ("◌", "warning", "thinking {seconds}"),
     "speaking": ("♪", "assistant", "speaking {seconds}"),
     "finishing": ("♪", "assistant", "finishing"),
     "finished": ("○", "quiet", "finished · {seconds} heard"),
     "cut": ("╳", "quiet", "{cut} at {seconds}"),
     "stopped": ("╳", "quiet", "stopped by you"),
-    "cancelled-at-birth": ("╳", "quiet", "cancelled at start: {events} why"),
+    "cancelled-at-birth": ("╳", "quiet", "cancelled at start · {events} why"),
     "failed": ("✕", "error", "failed{why}"),
     "incomplete": ("▲", "warning", "incomplete{why}"),
     "no-answer": ("▲", "warning", "no answer · {again} asks again"),
@@ -397,7 +397,7 @@ def reply_words(scene: Scene) -> ReplyWords:
     if mic.translates_to and (is_calm or reply.state == "stopped"):
         return ReplyWords("○", "quiet", f"translating to {mic.translates_to}", "a live translation, no assistant")
     if mic.turn_mode == "transcribe" and is_calm:
-        return ReplyWords("○", "quiet", "only writing down", _reply_second(scene))
+        return ReplyWords("○", "quiet", "transcribing only", _reply_second(scene))
     glyph, color, text = REPLIES[reply.state]
     if reply.unheard and reply.state in UNHEARD:
         glyph, color, text = "○", "quiet", UNHEARD[reply.state]
@@ -422,5 +422,5 @@ def _reply_second(scene: Scene) -> str:
         return reply.detail
     if reply.last_latency is None:
         return "no answer yet"
-    late = f"+{reply.last_latency * 1000:.0f} ms" if reply.last_latency < 1 else f"▲ +{reply.last_latency:.2f} s"
-    return f"{'first sound' if reply.state in ('speaking', 'finishing') else 'last answer'} {late}"
+    waited = reply.last_latency
+    return f"answered in {waited * 1000:.0f} ms" if waited < 1 else f"▲ answered in {waited:.2f} s"

@@ -42,14 +42,14 @@ FILTERS = (
 """The filter language, beside the keys of the list."""
 ALSO_QUITS = "quit · q q does too"
 KNOWN: dict[Release, tuple[str, str, str]] = {
-    "true": ("● ", "$success", "Your terminal reports key release, so {} is a true hold."),
-    "guessed": ("◉ ", "$warning", "The end of a hold of {} is guessed, about 0.2 s late."),
-    "remote": ("◉ ", "$warning", "The end of a hold of {} is guessed over the network, about 0.4 s late."),
-    "tap": ("◉ ", "$warning", "This terminal does not repeat keys: tap {} on, tap it off."),
-    "unknown": ("○ ", "$quiet", "Whether this terminal reports key release is not known yet."),
+    "true": ("● ", "$success", "This terminal reports when {} is released."),
+    "guessed": ("◉ ", "$warning", "This terminal does not report when {} is released: it is guessed, 0.2 s late."),
+    "remote": ("◉ ", "$warning", "This terminal does not report when {} is released: it is guessed, 0.4 s late."),
+    "tap": ("◉ ", "$warning", "This terminal does not repeat keys: tap {} to talk, tap it again to send."),
+    "unknown": ("○ ", "$quiet", "Whether this terminal reports when {} is released is not known yet."),
 }
+INSTEAD: Line = (("    Or tap it twice instead of holding it, or hold the badge with the mouse.", "$quiet"),)
 LAMPS: list[Line] = [
-    (("    tmux passes no releases on: tap twice, or hold the badge with the mouse.", "$quiet"),),
     (("  What the three lamps say", "bold $accent"),),
     (
         *(("  ● mic ", "bold"), ("sound reaches us   ", "$quiet"), ("● sent ", "bold")),
@@ -87,14 +87,19 @@ class HelpScreen(Overlay):
     def _lines(self, width: int) -> list[Line]:
         talk = self.talk
         if talk.developer.is_shown:
-            return [(), *_columns(self._side(("EVENTS",)), FILTERS, width)]
+            return [*_columns(self._side(("EVENTS",)), FILTERS, width), (), *self._of_talk(width)]
         if talk.query_one(Foot).replay:
             return self._of_replay(width)
         if talk.read_only:
             return [(), *_columns(self._side(("LOOK", "LEAVE", "EVENTS")), FILTERS, width)]
-        glyph, color, known = KNOWN[talk.release]
+        return self._of_talk(width)
+
+    def _of_talk(self, width: int) -> list[Line]:
+        release = self.talk.release
+        glyph, color, known = KNOWN[release]
         keys = _columns(self._side(LEFT_GROUPS), self._side(RIGHT_GROUPS), width, names=10)
-        return [*keys, (), ((f"  {glyph}", color), known.format(talk.keys.of("ptt"))), *LAMPS]
+        told: Line = ((f"  {glyph}", color), known.format(self.talk.keys.of("ptt")))
+        return [*keys, (), told, *([] if release in ("true", "unknown") else [INSTEAD]), *LAMPS]
 
     def _of_replay(self, width: int) -> list[Line]:
         """How to move about in time, and what there is to look at."""

@@ -86,8 +86,8 @@ class Composer(Horizontal, Backdrop):
             else "kept, sent when connected "
         )
         if self.insertion is not None:
-            where = "behind it" if self.insertion.after else "at the end"
-            how = f"{self.insertion.role} · Ctrl+T role · Enter puts it {where} "
+            where = "after the turn" if self.insertion.after else "at the end"
+            how = f"{self.insertion.role} · Ctrl+T role · Enter inserts it {where} "
         self.query_one("#how", Static).update(palette_of(self.app).glyphs(how))
         self.set_class(self.is_open, "-open")
 

@@ -102,7 +102,7 @@ class ConsentBox(Vertical):
         if self.asked and self.is_mounted:
             width, height = self.app.size
             title, count, rows = self.query_one(PaneTitle), len(self.asked), SMALL if height < 20 else MOST_ROWS
-            title.left, title.right = (" MAY THIS RUN?", ""), f"1 of {count}" if count > 1 else ""
+            title.left, title.right = (" ALLOW THIS TOOL?", ""), f"1 of {count}" if count > 1 else ""
             question = self._question(self.asked[0], width, rows)
             blank = "\n" if rows > SMALL else ""
             keys = self._keys(width)

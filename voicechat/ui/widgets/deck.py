@@ -186,7 +186,7 @@ class Deck(Painted):
         if self.mic.translates_to:
             return f"to {self.mic.translates_to}"
         if self.mic.turn_mode == "transcribe":
-            return "writing down only"
+            return "transcribe only"
         if self.mic.turn_mode == "push-to-talk":
             return RELEASE_SHORT[self.release]
         return f"barge-in {'on' if self.mic.barge_in else 'off'}"

@@ -1,28 +1,32 @@
-"""The keys that work now, at most seven, and at the right how the end of a hold is known."""
+"""The keys that work now, and in push-to-talk how the end of a hold is known. A click on a key does the same."""
 
 from __future__ import annotations
 
+from textual.content import Content
 from textual.reactive import reactive
+from textual.style import Style
+from textual.widgets import Static
 
 from voicechat.core.view import ConnectionView, MicView, ReplyView
-from voicechat.ui.bindings import CHANGING
-from voicechat.ui.paint import Painted, Palette, Row
+from voicechat.ui.bindings import BY_ID, CHANGING
+from voicechat.ui.paint import palette_of, styled
 from voicechat.ui.wording import Keys, Release, assistant_name, release_words
 
 Hint = tuple[str, str]
 """A binding id or a fixed key, and what it does."""
-MOUSE_HINT = "hold the badge with the mouse for a true hold"
+MOUSE_HINT = "or hold the badge with the mouse"
 
 
 def hints(now: Foot) -> list[Hint]:
-    """The keys worth naming, most important first, as they are bound; a read-only viewer's change nothing."""
+    """The keys worth naming, most important first; a read-only viewer's change nothing."""
     found = _of_replay(now) if now.replay else _of_talk(now)
     if now.read_only and not now.replay:
         found = [one for one in found if one[0] not in CHANGING and not one[1].startswith("stop")]
-    return [(key, words) for name, words in found if (key := _key_of(name, now.keys))]
+    return [(name, words) for name, words in found if _key_of(name, now.keys)]
 
 
 def _key_of(name: str, keys: Keys) -> str:
+    """What the key is called as it is bound now; empty where there is none."""
     return keys.of(name.removeprefix("vc.")) if name.startswith("vc.") else name
 
 
@@ -65,7 +69,7 @@ def _of_talk(now: Foot) -> list[Hint]:
         case "died":
             return [("vc.fold", "look again" if now.read_only else "start it again"), QUIT]
         case "help":
-            return [("vc.back", "close"), ("vc.ptt", "talk"), ("vc.commands", "commands"), QUIT]
+            return [("vc.back", "close"), talk, ("vc.commands", "commands"), QUIT]
         case "settings":
             moves = [("↑↓", "move"), ("←→", "change"), ("u", "undo"), ("Enter", "edit"), ("vc.back", "close")]
             return [talk, *moves]
@@ -111,9 +115,7 @@ def _talk_hints(now: Foot) -> list[Hint]:
     row: list[Hint] = [] if now.mic.muted else [("vc.ptt", _talk_word(now))]
     row.append(mute)
     if _may_stop(now):
-        keys = now.keys
-        stop = f"{keys.of('back')}/{keys.of('stop')}" if now.release in ("guessed", "remote", "tap") else "vc.back"
-        row.append((stop, f"stop {assistant_name(now.connection)}"))
+        row.append(("vc.back", f"stop {assistant_name(now.connection)}"))
     if now.reply.state == "no-answer":
         row.append(("vc.again", "ask again"))
     return [*row, ("vc.barge_in", "barge-in"), *rest][:7]
@@ -129,41 +131,53 @@ def _may_stop(now: Foot) -> bool:
     return now.reply.state in ("thinking", "speaking", "finishing", "waiting")
 
 
-class Foot(Painted):
+class Foot(Static):
     """Takes the slices that decide which keys work."""
 
-    mic: reactive[MicView] = reactive(MicView())
+    ALLOW_SELECT = False
+
+    mic: reactive[MicView] = reactive(MicView(), repaint=False)
     reply: reactive[ReplyView] = reactive(ReplyView(), repaint=False)
-    connection: reactive[ConnectionView] = reactive(ConnectionView())
-    release: reactive[Release] = reactive[Release]("unknown")
-    keys: reactive[Keys] = reactive(Keys())
-    place: reactive[str] = reactive("talk")
+    connection: reactive[ConnectionView] = reactive(ConnectionView(), repaint=False)
+    release: reactive[Release] = reactive[Release]("unknown", repaint=False)
+    keys: reactive[Keys] = reactive(Keys(), repaint=False)
+    place: reactive[str] = reactive("talk", repaint=False)
     """`talk`, `typing`, `events`, `devices`, `help`, `died` or `asking`: what has the keyboard."""
-    turns_spoken: reactive[int] = reactive(0)
-    replay: reactive[str] = reactive("")
+    turns_spoken: reactive[int] = reactive(0, repaint=False)
+    replay: reactive[str] = reactive("", repaint=False)
     """`playing` or `paused`, where the talk comes from a tape."""
-    read_only: reactive[bool] = reactive(False)
+    read_only: reactive[bool] = reactive(False, repaint=False)
     """The screen of a read-only viewer."""
+    _shown: object = None
 
-    def watch_reply(self, old: ReplyView, new: ReplyView) -> None:
-        """Its clock runs ten times a second; the keys depend on its state."""
-        if old.state != new.state:
-            self.refresh()
+    def fill(self) -> None:
+        """The hints that fit; `HELP` always does."""
+        if not self.is_mounted:
+            return
+        width, found, right = self.app.size.width, hints(self), self._right_words()
+        gap = 2 if width < 100 else 3
+        named = [(name, _key_of(name, self.keys), words) for name, words in found]
+        room = width - 2 - (len(right) + gap if right else 0)
+        while len(named) > 1 and sum(len(key) + len(words) + 1 + gap for _, key, words in named) - gap > room:
+            named.remove(next(one for one in reversed(named) if (one[0], one[2]) != HELP))
+        if (shown := (named, right, width)) == self._shown:
+            return
+        self._shown, palette = shown, palette_of(self.app)
+        parts = []
+        for name, key, words in named:
+            part = styled(palette, (key, "bold $key"), (f" {words}", "$quiet"))
+            does = Style.from_meta({"@click": f"app.{BY_ID[name].action}"} if name in BY_ID else {})
+            parts.append(part.stylize(does))
+        row = styled(palette, " ", Content(" " * gap).join(parts)).truncate(width - len(right) - 1, pad=True)
+        self.update(styled(palette, row, (right, "$quiet"), " "), layout=False)
 
-    def paint(self, palette: Palette, width: int, height: int) -> list[Row]:
-        row = Row(palette, width, "surface").own(" ")
-        right = row.part()
-        talks = self.place == "talk" and not self.replay and not self.read_only
-        if width >= 110 and talks and (words := self._right_words()):
-            right.own(f"{words} ", "quiet")
-        for key, word in hints(self):
-            hint = row.part().own(key, "key", bold=True).own(f" {word}", "quiet")
-            if row.cells + hint.cells + (3 if right.cells else 1) > width - right.cells:
-                break
-            row.join(hint).own("  " if width < 100 else "   ")
-        return [row.end_with(right)]
+    watch_mic = watch_reply = watch_connection = watch_release = watch_keys = watch_place = fill
+    watch_turns_spoken = watch_replay = watch_read_only = on_mount = on_resize = fill
 
     def _right_words(self) -> str:
+        is_talk = self.place == "talk" and not self.replay and not self.read_only
+        if self.app.size.width < 110 or not is_talk or self.mic.turn_mode != "push-to-talk":
+            return ""
         if self.release in ("guessed", "remote", "tap") and self.turns_spoken < 3:
             return MOUSE_HINT
         return release_words(self.release, self.keys.of("ptt"))

@@ -83,7 +83,7 @@ class HeaderLine(Painted):
         if self.label:
             row.own(f" {self.label} ", "warning", bold=True)
         if self.writes:
-            row.own(" only writing down ", "warning")
+            row.own(" transcribe only ", "warning")
         if self.tape.folder:
             row.own(" ● ", "error").own("rec, no words " if self.tape.redacted else "rec ", "error", bold=True)
         glyph, color, words = connection_words(connection, self.rtt, long=width >= 100)

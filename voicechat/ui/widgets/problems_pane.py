@@ -73,7 +73,7 @@ class ProblemsPane(Vertical):
         title, palette = self.query_one(PaneTitle), palette_of(self.app)
         unsolved, turns = sum(not one.resolved for one in self.findings), self.turns_spoken
         gone = len(self.findings) - unsolved
-        counts = f"{unsolved}{f' · {gone} over' if gone else ''}" if self.findings else ""
+        counts = f"{unsolved} open{f' · {gone} resolved' if gone else ''}" if self.findings else ""
         title.left, title.focused_pane = ("PROBLEMS", counts), self.listed.has_focus
         keys = f"{keys_of_app(self.app).of('problem')} next · Enter shows the event"
         title.right = keys if self.findings else ""
@@ -86,7 +86,7 @@ class ProblemsPane(Vertical):
         glyph, color = GLYPHS[one.severity]
         has_all = one.id == self.listed.current and self.listed.has_focus and self.size.height >= ROOMY
         parts = [(one.title, "$quiet" if one.resolved else "bold"), (one.cause if has_all else "", "$quiet")]
-        parts += [(f"over · {one.cure}" if one.resolved and one.cure else one.cure, "$quiet")]
+        parts += [(f"resolved · {one.cure}" if one.resolved and one.cure else one.cure, "$quiet")]
         parts += [(self._seen(one) if has_all else "", "$quiet")]
         text = Content("\n").join(Content.styled(clean(words), style) for words, style in parts if words)
         sign = (f"{glyph} ", f"bold {'$quiet' if one.resolved else color}")

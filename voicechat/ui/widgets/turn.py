@@ -105,7 +105,7 @@ def _unheard(rest: str, palette: Palette, fold: str) -> list[Content]:
     """Folded where `fold` names the key that unfolds it."""
     color = palette.hex("unheard")
     if is_long(rest) and fold:
-        return [_styled(palette, f"[… {len(rest.split())} words, {fold}]", "unheard")]
+        return [_styled(palette, f"[… {len(rest.split())} words · {fold} shows them]", "unheard")]
     return [Content.styled("[", color), safe(rest).stylize(f"strike {color}"), Content.styled("]", color)]
 
 
