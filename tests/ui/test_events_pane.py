@@ -57,19 +57,21 @@ async def test_a_filter_is_applied_as_it_is_typed_and_a_bad_term_keeps_the_last_
         await until(pilot, lambda: "no field “typ”: did you mean type?" in text(app))
         assert "EVENTS 1 shown" in text(app)
         await pilot.press("escape")
-        await until(pilot, lambda: "EVENTS 47 shown" in text(app))
+        await until(pilot, lambda: "EVENTS 46 shown" in text(app))
         assert app.talk.developer.is_shown and "typ:x" not in text(app)
 
 
 async def test_what_is_typed_after_slash_is_a_term_of_its_own_beside_the_filter_there_is() -> None:
     async with inspecting() as (app, _, pilot):
         await pilot.press("slash", *"type:response.done")
-        await until(pilot, lambda: "/ -is:audio type:response.done" in text(app) and "EVENTS 3 shown" in text(app))
+        await until(
+            pilot, lambda: "/ -is:audio -dir:local type:response.done" in text(app) and "EVENTS 3 shown" in text(app)
+        )
         await pilot.press("enter")
-        assert app.talk.developer.inspector.filter.field.value == "-is:audio type:response.done"
+        assert app.talk.developer.inspector.filter.field.value == "-is:audio -dir:local type:response.done"
         await pilot.press("slash", *"is:error", "enter")
         await until(pilot, lambda: "EVENTS 0 shown" in text(app))
-        assert app.talk.developer.inspector.filter.applied == "-is:audio type:response.done is:error"
+        assert app.talk.developer.inspector.filter.applied == "-is:audio -dir:local type:response.done is:error"
 
 
 async def test_tab_and_a_click_lead_into_the_filter_and_up_recalls_an_earlier_one() -> None:
@@ -79,17 +81,17 @@ async def test_tab_and_a_click_lead_into_the_filter_and_up_recalls_an_earlier_on
         await pilot.press("tab")
         await until(pilot, lambda: app.focused is field)
         await pilot.press(*"zebra", "enter")
-        assert pane.filter.applied == "-is:audio zebra"
+        assert pane.filter.applied == "-is:audio -dir:local zebra"
         await until(pilot, lambda: f"0 of {len(ROWS)} match · Esc clears" in text(app))
         await pilot.press("escape")
-        await until(pilot, lambda: "EVENTS 47 shown" in text(app))
+        await until(pilot, lambda: "EVENTS 46 shown" in text(app))
         await pilot.press("slash", "up")
-        await until(pilot, lambda: "/ -is:audio zebra" in text(app) and "EVENTS 0 shown" in text(app))
+        await until(pilot, lambda: "/ -is:audio -dir:local zebra" in text(app) and "EVENTS 0 shown" in text(app))
         await pilot.press("enter")
         await pilot.click(field, offset=(0, 0))
         await until(pilot, lambda: app.focused is field)
         await pilot.press("delete", "enter")
-        assert pane.filter.applied == "is:audio zebra"
+        assert pane.filter.applied == "is:audio -dir:local zebra"
 
 
 async def test_the_cursor_stays_at_its_event_through_a_filter_and_back() -> None:
@@ -134,7 +136,9 @@ async def test_links_step_along_a_response_and_clear_a_filter_that_hides_the_tar
         await pilot.press("less_than_sign")
         assert current_type(app) == "response.created"
         await pilot.press("asterisk")
-        await until(pilot, lambda: "/ -is:audio id:resp_6" in text(app) and "session.created" not in text(app))
+        await until(
+            pilot, lambda: "/ -is:audio -dir:local id:resp_6" in text(app) and "session.created" not in text(app)
+        )
         assert current_type(app) == "response.created"
         pane.set_filter("is:error")
         await until(pilot, lambda: "EVENTS 1 shown" in text(app))
@@ -151,11 +155,12 @@ async def test_a_span_of_the_timeline_filters_and_hits_are_told_for_it() -> None
         await until(pilot, lambda: 0 < len(pane.events.shown.rows) < 10)
         assert all(241.0 <= t < 243.0 for t in pane.hits())
         pane.show_span(250.0, 251.0)
-        assert pane.filter.applied == "-is:audio after:4:10.000 before:4:11.000"
+        assert pane.filter.applied == "-is:audio -dir:local after:4:10.000 before:4:11.000"
 
 
 async def test_times_count_from_the_chosen_event_and_help_has_the_filter_language() -> None:
     async with inspecting() as (app, _, pilot):
+        await pilot.press("l")
         assert app.talk.developer.inspector.select_seq(seq_of("session.update"))
         await pilot.press("T")
         await until(pilot, lambda: "+0:00.000" in text(app) and "−0:01.100" in text(app))
@@ -171,7 +176,7 @@ async def test_every_key_of_the_developer_view_is_reached_on_a_low_screen() -> N
         await pilot.press("question_mark")
         await until(pilot, lambda: "FILTER" in text(app))
         assert "send the event again" not in text(app)
-        await pilot.press("pagedown", "pagedown")
+        await pilot.press(*["down"] * 6)
         await until(pilot, lambda: "send the event again" in text(app) and "server, ours, this program" in text(app))
 
 
@@ -193,3 +198,14 @@ async def test_copies_are_json_python_and_a_tape_of_what_is_marked() -> None:
         tape = [json.loads(line) for line in app.clipboard.splitlines()]
         assert [line["event"]["type"] for line in tape] == ["session.update", "error"]
         assert "2 marked" in text(app)
+
+
+async def test_local_events_are_hidden_until_their_key_and_a_link_to_one_still_finds_it() -> None:
+    async with inspecting() as (app, _, pilot):
+        pane = app.talk.developer.inspector
+        assert "mic.closed" not in text(app) and "l shows local events" in text(app)
+        await pilot.press("l")
+        await until(pilot, lambda: "EVENTS 47 shown" in text(app) and "l hides local events" in text(app))
+        await pilot.press("l")
+        await until(pilot, lambda: "EVENTS 46 shown" in text(app))
+        assert pane.select_seq(seq_of("mic.closed")) and current_type(app) == "mic.closed"

@@ -90,7 +90,7 @@ async def test_the_form_opens_on_a_machine_that_composes_it_late(monkeypatch: py
 async def test_x_fills_the_form_with_an_event_of_the_service_and_refuses_a_local_one() -> None:
     async with showing("talk", (120, 36)) as (app, engine, pilot):
         engine.log(EventRow(1, 1.0, "local", "mic.opened", payload='{"type":"mic.opened"}'))
-        await pilot.press("f2")
+        await pilot.press("f2", "l")
         await until(pilot, lambda: "mic.opened" in app.talk.developer.inspector.copied("json"))
         await pilot.press("x")
         await until(pilot, lambda: "local event: cannot be sent" in " ".join(text(app).split()))

@@ -12,6 +12,7 @@ from textual import events
 
 from tests.support.scenes import MICS, TALK, all_scenes
 from tests.support.screen import at_rest, change, lines, showing, text, until
+from voicechat.core.user_events import MuteChosen
 from voicechat.core.view import TurnView
 from voicechat.ui.keyboard import KeyboardKnown
 from voicechat.ui.options import UiOptions
@@ -77,6 +78,23 @@ async def test_the_footer_offers_what_works_now() -> None:
             footer = lines(stage[0])[-1]
             assert all(words in footer for words in there), scene
             assert not any(words in footer for words in absent), scene
+
+
+async def test_a_click_on_a_key_of_the_footer_does_what_the_key_does() -> None:
+    async with showing("hands-free", (120, 36)) as (app, engine, pilot):
+        footer = lines(app)[-1]
+        await pilot.click("Foot", offset=(footer.index("mute"), 0))
+        await until(pilot, lambda: MuteChosen(True) in engine.sent)
+        await pilot.click("Foot", offset=(footer.index("? help"), 0))
+        await until(pilot, lambda: "KEYS" in text(app))
+
+
+async def test_help_stays_in_the_footer_while_the_assistant_speaks() -> None:
+    async with showing("speaking", (120, 36)) as (app, _, pilot):
+        for width in (120, 80, 60):
+            await pilot.resize_terminal(width, 24)
+            await at_rest(pilot)
+            assert "Esc stop marin" in lines(app)[-1] and "? help" in lines(app)[-1]
 
 
 async def test_the_welcome_card_names_a_key_that_is_set_and_not_used() -> None:

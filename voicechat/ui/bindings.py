@@ -54,6 +54,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("vc.go_on", "", "go_on", "go on although it is spent", command="continue: talk beyond the budget"),
     Action("vc.find", "slash", "view('find')", "filter the events", "EVENTS"),
     Action("vc.freeze", "f", "listed('toggle_freeze')", "freeze, and follow again", "EVENTS"),
+    Action("vc.local", "l", "pane('toggle_local')", "local events: show, hide", "EVENTS"),
     Action("vc.zoom_out", "left_square_bracket", "view('zoom', -1)", "zoom the timeline out"),
     Action("vc.zoom", "right_square_bracket", "view('zoom', 1)", "zoom the timeline in"),
     Action("vc.problem", "n", "view('next_problem', 1)", "next problem"),

@@ -308,7 +308,7 @@ def _turns(values: Values) -> tuple[Setting, ...]:
     modes = (
         ("open mic", TurnModeChosen("hands-free")),
         ("push-to-talk", TurnModeChosen("push-to-talk")),
-        ("transcribe only", TurnModeChosen("transcribe")),
+        ("transcribe", TurnModeChosen("transcribe")),
     )
     presets = tuple((one, PresetChosen(one)) for one in ("balanced", "steady", "quick"))
     barge_in = (("on", BargeInChosen(True)), ("off", BargeInChosen(False)))
@@ -348,7 +348,7 @@ EAGERNESS: Steps = tuple((one, one) for one in ("auto", "low", "medium", "high")
 
 
 def _key(values: Values, name: str) -> str:
-    return f"key {values.facts.keys.of(name)}"
+    return f"({values.facts.keys.of(name)})"
 
 
 def _kind(values: Values) -> Json:

@@ -40,7 +40,7 @@ from voicechat.ui.inspector.entries import EventStore, parsed, session_time
 from voicechat.ui.inspector.query import BadTerm, parse
 from voicechat.ui.paint import LineView, Palette, Row, keys_of_app
 from voicechat.ui.widgets.event_list import EventList
-from voicechat.ui.widgets.filter_line import DEFAULT_FILTER, FilterLine
+from voicechat.ui.widgets.filter_line import DEFAULT_FILTER, NO_LOCAL, FilterLine
 from voicechat.ui.widgets.pane import PaneTitle
 from voicechat.ui.wording import grouped
 
@@ -286,6 +286,15 @@ class EventsPane(Container):
     def find(self) -> None:
         self.filter.field.focus()
 
+    @property
+    def hides_local(self) -> bool:
+        return NO_LOCAL in self.filter.applied
+
+    def toggle_local(self) -> None:
+        """Show what this program saw and did between the API's events, or hide it again."""
+        others = self.filter.applied.replace(NO_LOCAL, "").strip()
+        self.set_filter(others if self.hides_local else f"{others} {NO_LOCAL}")
+
     def same_id(self) -> None:
         entry = self.events.current_entry
         if entry is None:
@@ -441,5 +450,6 @@ class EventsPane(Container):
         title.left = ("EVENTS", " · ".join(parts))
         frozen = f"‖ frozen · {grouped(events.newer)} newer · End"
         freeze = keys_of_app(self.app).of("freeze")
-        title.right = f"▾ following · {freeze} freezes" if events.follow else frozen
+        local = f"{keys_of_app(self.app).of('local')} {'shows' if self.hides_local else 'hides'} local events"
+        title.right = f"▾ following · {freeze} freezes · {local}" if events.follow else frozen
         title.focused_pane = events.has_focus or self.filter.is_typing

@@ -21,8 +21,9 @@ from voicechat.ui.inspector.query import LONGEST, BadTerm, Query, parse
 from voicechat.ui.paint import keys_of_app, palette_of
 from voicechat.ui.sanitise import clean, safe
 
-DEFAULT_FILTER = "-is:audio"
-"""Audio is nine events in ten and says nothing in words."""
+NO_LOCAL = "-dir:local"
+DEFAULT_FILTER = f"-is:audio {NO_LOCAL}"
+"""Audio is nine events in ten and says nothing in words; what this program saw and did would bury the API's events."""
 QUIET_FOR = 0.1
 """Seconds without a key before the filter is applied."""
 EARLIER_KEPT = 50

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textual import events
 from textual.content import Content
 from textual.reactive import reactive
 from textual.style import Style
@@ -166,13 +167,17 @@ class Foot(Static):
         parts = []
         for name, key, words in named:
             part = styled(palette, (key, "bold $key"), (f" {words}", "$quiet"))
-            does = Style.from_meta({"@click": f"app.{BY_ID[name].action}"} if name in BY_ID else {})
+            does = Style.from_meta({"does": BY_ID[name].action} if name in BY_ID else {})
             parts.append(part.stylize(does))
         row = styled(palette, " ", Content(" " * gap).join(parts)).truncate(width - len(right) - 1, pad=True)
         self.update(styled(palette, row, (right, "$quiet"), " "), layout=False)
 
     watch_mic = watch_reply = watch_connection = watch_release = watch_keys = watch_place = fill
     watch_turns_spoken = watch_replay = watch_read_only = on_mount = on_resize = fill
+
+    async def on_click(self, event: events.Click) -> None:
+        if does := event.style.meta.get("does"):
+            await self.app.run_action(does)
 
     def _right_words(self) -> str:
         is_talk = self.place == "talk" and not self.replay and not self.read_only
