@@ -70,6 +70,7 @@ class Line:
         self.waits: list[tuple[float, float]] = []
         self.out: list[Pcm] = []
         self.pulled_at: list[float] = []
+        self.depths: list[float] = []
 
     def run(self, sent: Iterable[Sent], until: float, since: float = 0.0, phase: float = 0.007) -> Line:
         said = {packet.number: packet.said for packet in sent}
@@ -83,6 +84,7 @@ class Line:
             assert frame.shape == (FRAME,) and frame.dtype == np.int16
             self.out.append(frame)
             self.pulled_at.append(now)
+            self.depths.append(self.stats.depth)
             self.waits += [(now, now - said[n]) for n in self.decoder.played[before:] if n in said]
         return self
 
@@ -258,6 +260,14 @@ def test_a_single_lost_packet_is_repaired_from_the_next_and_costs_no_lasting_del
     assert clean.delay(15.0) <= 0.02 + 0.041
 
 
+def test_a_lost_packet_whose_repair_cannot_be_decoded_is_concealed() -> None:
+    line = Line()
+    line.decoder.decode_fec = lambda next_payload, samples=FRAME: np.zeros(0, np.int16)  # type: ignore[method-assign]
+    line.run([packet for packet in steady(100) if packet.number != 50], 2.0)
+    assert (line.stats.fec, line.stats.concealed) == (0, 1)
+    assert line.decoder.played == [number for number in range(98) if number != 50]
+
+
 def test_reordered_packets_are_played_in_order_and_hardly_any_is_late() -> None:
     packets = steady(400)
     for i in range(40, 380, 17):
@@ -394,7 +404,8 @@ def rows() -> Iterator[str]:
             loud = float(np.sqrt(np.mean(np.square(np.concatenate(line.out[out:]).astype(float)))))
             numbers = f"{line.decoder.played[played:]} {line.decoder.repaired[repaired:]}".replace(", ", " ")
             told = ", ".join(f"{key} {value:.4g}" for key, value in asdict(line.stats).items() if value)
-            yield f"{name}, {half / 2} s: {numbers} loud {loud:.0f}; {told}"
+            depths = line.depths[out:]
+            yield f"{name}, {half / 2} s: {numbers} loud {loud:.0f}; {told}; {min(depths):.4g} to {max(depths):.4g}"
 
 
 def test_every_network_sounds_as_it_was_approved() -> None:

@@ -112,6 +112,18 @@ def test_a_turn_with_a_late_previous_item_moves_with_its_followers() -> None:
     assert [turn.item_id for turn in talk.turns] == ["u1", "u2", "u3"]
 
 
+def test_a_turn_that_follows_the_second_item_of_a_response_stands_behind_it() -> None:
+    talk = connected().hear(committed("u2", "a2"), created("r1"), words("r1", "a1", "one"))
+    second = wire.ResponseOutputTextDelta(response_id="r1", item_id="a2", output_index=1, delta="two")
+    assert [turn.who for turn in talk.hear(second).turns] == ["assistant", "you"]
+
+
+def test_a_call_known_by_its_arguments_alone_stands_behind_its_response() -> None:
+    talk = connected().hear(created("r1"), words("r1", "a1", "Well"), speech("u2"))
+    talk.hear(wire.ResponseFunctionCallArgumentsDelta(response_id="r1", item_id="f1", call_id="c1", delta="{"))
+    assert [(turn.who, turn.response_id) for turn in talk.turns] == [("assistant", "r1"), ("tool", "r1"), ("you", "")]
+
+
 def test_contradicting_places_lose_no_turn() -> None:
     talk = connected().hear(committed("u1", "u3"), committed("u2", "u1"), committed("u3", "u2"), committed("u4", "u4"))
     assert sorted(turn.item_id for turn in talk.turns) == ["u1", "u2", "u3", "u4"]
@@ -167,6 +179,14 @@ def test_final_transcript_replaces_the_deltas_and_response_done_replaces_it() ->
     talk.hear(words("r1", "a1", " late"))
     talk.hear(done("r1", output=(item("a1", "assistant", transcript="I am very well."),)))
     assert talk.said() == [("assistant", "I am very well.")]
+
+
+def test_text_after_the_end_of_its_item_is_not_added() -> None:
+    whole = wire.ResponseOutputItemDone(
+        response_id="r1", output_index=0, item=item("a1", "assistant", transcript="Hi.")
+    )
+    talk = connected(speaker="").hear(created("r1"), whole, words("r1", "a1", " late"))
+    assert talk.said() == [("assistant", "Hi.")]
 
 
 def test_an_answer_in_several_parts_is_one_turn_in_the_order_of_its_parts() -> None:

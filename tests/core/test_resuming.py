@@ -287,6 +287,7 @@ REPLY = (at(50.6, committed("u1")), at(50.8, transcribed("u1", "hello")), at(50.
 ROLLS: list[tuple[str, State, Sequence[At[Event]], float, float | None, float | None]] = [
     ("a short session: in proportion", limited(60.0), (), 59.0, 45.0, 45.0),
     ("the service itself may say when it ends", limited(3600.0), (expires(UNIX + 120),), 119.0, 90.0, 90.0),
+    ("a turn that has its words is not waited for", limited(60.0), said("u1", "hello", 41.5), 47.0, 45.0, 45.0),
     ("a wrong clock: long ago", limited(None), (expires(UNIX - 5_000),), 3000.0, None, None),
     ("a wrong clock: at once", limited(None), (expires(UNIX + 2),), 3000.0, None, None),
     ("a wrong clock: in decades", limited(None), (expires(UNIX + 1e9),), 3000.0, None, None),

@@ -20,7 +20,8 @@ from voicechat.protocol.items import Item
 ASKED, FREE, NEVER = on.ToolOffer("look"), on.ToolOffer("add", "always"), on.ToolOffer("burn", "never")
 LOOK = {"type": "function", "name": "look", "parameters": {"type": "object"}}
 MINE = {"type": "function", "name": "mine", "parameters": {"type": "object"}}
-BEGIN = opened(wishes=Wishes(tools=(ASKED, FREE, NEVER), session={"tools": [LOOK, MINE]}))
+OFFERED = Wishes(tools=(ASKED, FREE, NEVER), session={"tools": [LOOK, MINE]})
+BEGIN, KEYED = opened(wishes=OFFERED), opened(wishes=OFFERED, turn_mode="push-to-talk")
 
 
 def call(call_id: str, name: str = "look", arguments: str = "{}", status: str | None = "completed") -> Item:
@@ -131,6 +132,14 @@ CALLED: list[tuple[str, State, tuple[At[on.Event], ...], list[str], Answers, lis
      (*answered(ADD1), at(1.5, SPEAKS), finished(2.0, "c1", "2"), at(3.0, committed("u2")), at(3.2, created("r2")),
       at(4.0, done("r2"))),
      ["c1"], [(2.0, "c1", "2")], [], []),
+    ("a result while a key is held is answered when the press came to nothing", KEYED,
+     (*answered(ADD1), at(1.5, on.TalkPressed()), finished(2.0, "c1", "2"), at(3.0, on.MuteChosen(True)),
+      at(3.2, created("r2")), at(4.0, done("r2"))),
+     ["c1"], [(2.0, "c1", "2")], [3.0], []),
+    ("and not after a stop", KEYED,
+     (*answered(ADD1), at(1.5, on.TalkPressed()), finished(2.0, "c1", "2"), at(2.5, on.StopPressed()),
+      at(3.0, on.MuteChosen(True))),
+     ["c1"], [(2.0, "c1", "2")], [], []),
     ("an unapproved call ends after two minutes without an answer", BEGIN,
      (*answered(ASK1), at(ASK_LIMIT, on.TimePassed())), [],
      [(1.0 + ASK_LIMIT, "c1", "The user did not allow this call within 120 s; it was not run.")], [], ["tool_expired"]),
@@ -240,6 +249,9 @@ def test_tools_that_come_while_talking_are_told_in_the_smallest_update() -> None
     assert update.time == 1.0
     assert update.what.session == {"type": "realtime", "tools": [MINE, LOOK]}
     assert talk.state.wishes.tools == (ASKED,)
+    free = on.ToolsOffered((on.ToolOffer("look", "always"),), (LOOK,))
+    talk.at(40.0).tell(free).at(60.0)
+    assert (talk.state.wishes.tools, len(talk.of(UpdateSession))) == (free.offers, 1), "only what is asked has changed"
 
 
 def test_tools_that_are_there_before_the_line_travel_with_the_first_configuration() -> None:

@@ -58,9 +58,9 @@ def pieces(gap: float, clock: bool) -> list[Row]:
     return rows
 
 
-def coughed_over(t: float, n: int) -> list[Row]:
+def coughed_over(t: float, n: int, words: str | None = ".", seconds: float = 0.4) -> list[Row]:
     """An answer that a cough cuts off, which the server takes for speech."""
-    cough = spoken(t + 3.2, f"n{n}", ".", 0.4)
+    cough = spoken(t + 3.2, f"n{n}", words, seconds)
     cut = done(t + 3.25, f"r{n}", "cancelled", "turn_detected")
     return [*spoken(t, f"i{n}"), *answered(t + 2.4, f"r{n}", heard=False)[:3], cough[0], cut, *cough[1:]]
 
@@ -130,6 +130,8 @@ CASES = [
     Case("an answer cut by a cough: once", (opened(), coughed_over(1, 1)), timed=EITHER),
     Case("answers cut again by coughs", (opened(), coughed_over(1, 1), coughed_over(9, 2)), "barge-in-too-eager",
          timed=EITHER),
+    Case("an answer cut by a click that got no transcript",
+         (opened(), coughed_over(1, 1, None, 0.3)), "barge-in-too-eager"),
     Case("our own false alarm: once", (opened(), ALARM)),
     Case("our own false alarms", (opened(), ALARM, ALARM), "barge-in-too-eager"),
     *(Case(f"an answer to a sound without words: {words!r}", (opened(), spoken(1, "i1", words), answered(3.4, "r1")),

@@ -203,6 +203,7 @@ def test_what_we_say_is_what_the_schema_says(found: Sample) -> None:
             item=Item(id="m", type="mcp_approval_response", approval_request_id="r", approve=False, reason="no")
         ),
         ConversationItemTruncate(item_id="i", audio_end_ms=1480),
+        ConversationItemTruncate(item_id="i", content_index=0, audio_end_ms=0),
         ResponseCreate(response={"conversation": "none", "output_modalities": ["text"], "input": []}),
         ResponseCancel(response_id="r"),
     ],

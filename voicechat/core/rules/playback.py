@@ -353,7 +353,7 @@ def _moved(sound: Playback, event: PlaybackMoved) -> Playback:
 def _received(state: State, item_id: str, wire: ResponseOutputAudioDelta) -> Playback:
     """R8: what was received bounds what may be truncated, so the padding of each piece is left out."""
     sound, delta = state.playback, wire.delta
-    seconds = max(0, len(delta) * 3 // 4 - delta[-2:].count("=")) / _bytes_per_second(state)
+    seconds = len(delta.rstrip("=")) * 3 // 4 / _bytes_per_second(state)
     known = {item.item_id: item for item in sound.items}
     item = known.get(item_id) or ItemSound(item_id, wire.response_id or "")
     known[item_id] = replace(item, received=item.received + seconds)
