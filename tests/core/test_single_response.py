@@ -78,6 +78,8 @@ CREATED: list[tuple[str, float, list[float], list[str], Events]] = [
     ("R15: busy is retried once even if the other answer is named late", 30.0, [0.0, 3.0], ["no_answer"],
      (typed(0.0), at(0.2, BUSY), at(0.3, created("r0")), at(3.0, done("r0")),
       at(3.2, BUSY), at(3.3, created("r9")), at(5.0, done("r9")))),
+    ("R15: a response of the service's own uses up no retry", 6.0, [2.0, 5.0], [],
+     (at(0.0, created("r0")), at(1.0, done("r0")), typed(2.0), at(2.2, BUSY), at(5.0, done("r1")))),
     ("R15: a cancel that came too late frees the slot", 2.0, [1.2], [],
      (at(0.0, created()), stop(1.0), at(1.1, refused("response_cancel_not_active")), typed(1.2))),
     ("R15: a refused request is told", 20.0, [1.0], ["no_answer"],

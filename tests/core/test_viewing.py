@@ -217,7 +217,7 @@ def test_a_failed_answer_stays_until_the_next_and_says_why() -> None:
 
 def test_a_missing_answer_is_told() -> None:
     talk = connected().tell(on.TextEntered("Hello"))
-    assert reply(talk) == "thinking"
+    assert (reply(talk.at(1.5)), talk.view.reply.seconds) == ("thinking", 1.5)
     assert reply(talk.at(9.0)) == "no-answer"
 
 

@@ -167,6 +167,10 @@ FIRST = [*spoken(0.1, "i1"), *answered(2.4, "r1")]
 FOUND += [
     Case("two slow responses", (opened(), slow(2))),
     Case("three slow responses", (opened(), slow(3)), "slow-first-sound", "the model"),
+    Case("an MCP server whose tools are being listed",
+         (opened(), came(0.5, "conversation.item.added", item={"type": "mcp_list_tools", "tools": []}))),
+    Case("an MCP server without tools",
+         (opened(), came(0.5, "conversation.item.done", item={"type": "mcp_list_tools", "tools": []})), "mcp-no-tools"),
     Case("a tool's result without a response", (opened(), ASKED, called(3.2)), "tool-output-unanswered", until=9.5),
     Case("a tool's result without a response, without times", (opened(), ASKED, called(3.2), spoken(0, "i2")),
          "tool-output-unanswered", timed=(False,)),

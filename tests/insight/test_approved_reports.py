@@ -46,6 +46,17 @@ def written_logs() -> Iterator[tuple[str, bytes]]:
         yield from ((f"{session.name} as {kind}", data) for kind, data in written)
 
 
+def damaged_logs() -> Iterator[tuple[str, bytes]]:
+    """The logs again, with lines missing: cut short, begun late, and each third line left out."""
+    for name, data in logs():
+        lines = data.splitlines(keepends=True)
+        half = len(lines) // 2
+        kept = {"first half": lines[:half], "second half": lines[half:]}
+        for first in range(min(3, half)):
+            kept[f"without each third line from {first}"] = [one for n, one in enumerate(lines) if n % 3 != first]
+        yield from ((f"{name}, {what}", b"".join(rest)) for what, rest in kept.items())
+
+
 def finding_lines(finding: dict[str, Any], indent: str = "  ") -> Iterator[str]:
     state = "over" if finding["resolved"] else finding["severity"]
     yield f"{indent}{finding['code']} ({state}, {finding['confidence']})"
@@ -89,6 +100,7 @@ def summary(name: str, data: bytes) -> str:
 def test_reports_on_all_logs_match_the_approved_file() -> None:
     lines = [line for name, data in logs() for line in report_lines(name, data)]
     lines += [summary(name, data) for name, data in written_logs()]
+    lines += [summary(name, data) for name, data in damaged_logs()]
     if os.environ.get("VOICECHAT_TAKE_SNAPSHOTS"):
         APPROVED.write_text("\n".join(lines) + "\n", "utf-8")
         return

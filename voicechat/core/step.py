@@ -235,13 +235,9 @@ def step(state: State, event: Event, now: float, policy: TurnPolicy) -> Step:
 
 def next_deadline(state: State, now: float, policy: TurnPolicy) -> float | None:
     """When the next `TimePassed` is due, on the clock of `now`; None if nothing waits for time."""
-    earliest: float | None = None
     policy = state.choices.policy or policy
-    for deadline in _DEADLINES:
-        due = deadline(state, now, policy)
-        if due is not None and (earliest is None or due < earliest):
-            earliest = due
-    return earliest
+    due = (deadline(state, now, policy) for deadline in _DEADLINES)
+    return min((one for one in due if one is not None), default=None)
 
 
 def overdue(state: State, now: float, policy: TurnPolicy) -> tuple[str, ...]:
