@@ -114,7 +114,7 @@ def test_the_servers_count_of_what_was_heard_beats_our_clock() -> None:
     talk.hear(wire.ConversationItemTruncated(item_id="a1", audio_end_ms=700))
     assert (talk.answer().text, talk.answer().cut_at, talk.answer().cut_is_estimate) == ("Hello there,", 0.7, False)
     untold = audible().at(3.4).hear(wire.ConversationItemTruncated(item_id="a1")).answer()
-    assert (untold.cut_by, untold.cut_at, untold.cut_is_estimate) == ("server", pytest.approx(2.4), True)
+    assert (untold.cut_by, untold.cut_is_estimate) == ("server", True) and untold.cut_at == pytest.approx(2.4)
 
 
 def test_cut_answer_never_loses_words_that_the_server_forgot() -> None:
