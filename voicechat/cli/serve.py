@@ -22,10 +22,9 @@ from voicechat.config.settings import Settings
 from voicechat.errors import TapeError, port_taken
 from voicechat.journal.entry import Happening
 from voicechat.journal.observers import Observers
-from voicechat.journal.server_side import scripts_of
+from voicechat.journal.server_side import PlayHouse, scripts_of
 from voicechat.journal.source import open_source
 from voicechat.local_server.house import House, load_senses
-from voicechat.local_server.played_session import PlayHouse
 from voicechat.local_server.session import Observed
 from voicechat.tasks import ended_by_signal, report, ticks
 

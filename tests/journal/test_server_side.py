@@ -10,11 +10,19 @@ import numpy as np
 import pytest
 
 from tests.support.tapes import RATE, call_lines, call_tape, write_lines
-from voicechat.journal.server_side import scripts_of
+from voicechat.journal.server_side import (
+    VOICE,
+    Play,
+    Script,
+    SoundBeside,
+    SoundInEvents,
+    is_loud,
+    response_of,
+    scripts_of,
+)
 from voicechat.journal.source import open_source
 from voicechat.journal.tape_sound import SoundFile
 from voicechat.local_server.listening import Ears
-from voicechat.local_server.played_session import VOICE, Play, Script, SoundBeside, SoundInEvents, is_loud, response_of
 from voicechat.local_server.speech.vad import SpeechBegan
 
 CREATE = "response.create"
