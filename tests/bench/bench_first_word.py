@@ -34,11 +34,11 @@ from tests.bench.voices import SPEECH, local, read, transcripts
 from tests.support.speech import Sound, silence
 from tests.support.tapes import write_wav
 from voicechat.audio.blocks import BLOCK, SAMPLE_RATE
+from voicechat.audio.sound_format import resampled
 from voicechat.config.settings import Settings
 from voicechat.core.user_events import TalkPressed, TalkReleased, TextEntered
 from voicechat.engine.host import EngineProcess
 from voicechat.engine.link import Batch, FromEngine, Snapshot
-from voicechat.local_server.sound_formats import resampled
 from voicechat.local_server.speech import engine_is_missing
 from voicechat.local_server.speech.engine import SpeechEngine, load_engine
 

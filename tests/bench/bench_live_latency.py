@@ -25,7 +25,7 @@ from tests.bench.bars import Figure, judge
 from tests.bench.bench_turn_latency import QUESTIONS
 from tests.bench.voices import local, trimmed
 from voicechat.audio.blocks import to_int16
-from voicechat.local_server.sound_formats import resampled
+from voicechat.audio.sound_format import resampled
 from voicechat.local_server.spawn import start_local_server
 
 RATE = 24_000

@@ -40,8 +40,8 @@ from tests.bench.voices import SPEECH, read
 from tests.support.chromium import BrowserError, Page, browser_page
 from tests.support.word_errors import spoken_words, word_errors
 from voicechat.audio.blocks import to_float, to_int16
+from voicechat.audio.sound_format import resampled
 from voicechat.errors import VoiceChatError
-from voicechat.local_server.sound_formats import resampled
 from voicechat.local_server.speech import engine_is_missing
 from voicechat.local_server.speech.engine import Recogniser
 

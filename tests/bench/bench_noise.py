@@ -35,7 +35,7 @@ from tests.support.word_errors import spoken_words, word_errors
 from voicechat.audio.blocks import BLOCK, SAMPLE_RATE, to_float
 from voicechat.audio.echo import Processing, make_processor
 from voicechat.audio.path import AudioPath
-from voicechat.local_server.sound_formats import resampled
+from voicechat.audio.sound_format import resampled
 from voicechat.local_server.speech import engine_is_missing
 from voicechat.local_server.speech.engine import load_engine
 

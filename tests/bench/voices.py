@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from voicechat.audio.blocks import SAMPLE_RATE
 from voicechat.audio.files import WavMic
-from voicechat.local_server.sound_formats import resampled
+from voicechat.audio.sound_format import resampled
 from voicechat.local_server.speech.voice import Voice
 
 Sound = npt.NDArray[np.float32]

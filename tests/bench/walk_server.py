@@ -28,7 +28,7 @@ from voicechat.local_server.house import House, load_senses
 from voicechat.local_server.listening import Ears
 from voicechat.local_server.server import Server
 from voicechat.local_server.session import Senses, Session
-from voicechat.local_server.sound_formats import Samples
+from voicechat.local_server.sound import Samples
 from voicechat.local_server.speech.vad import SAMPLE_RATE, VadEvent
 from voicechat.protocol.server_events import ServerEvent, type_of
 from voicechat.tasks import report

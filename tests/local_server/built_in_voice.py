@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from voicechat.local_server.sound_formats import resampled
+from voicechat.audio.sound_format import resampled
 from voicechat.local_server.speech.engine import SpeechEngine, load_engine
 
 Sound = npt.NDArray[np.float32]

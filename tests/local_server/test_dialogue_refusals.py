@@ -12,7 +12,7 @@ import pytest
 from tests.local_server.dialogue_talk import Talk, code_of, events, names
 from tests.support.each import each
 from voicechat.local_server.conversation import Recognise
-from voicechat.local_server.sound_formats import encoded_sound
+from voicechat.local_server.sound import encoded_sound
 from voicechat.protocol.dialects import Dialect
 from voicechat.protocol.server_events import (
     ConversationItemAdded,

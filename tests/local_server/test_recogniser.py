@@ -10,11 +10,13 @@ from tests.support.word_errors import word_error_rate
 from voicechat.local_server.speech import engine_is_missing
 from voicechat.local_server.speech.engine import (
     SEGMENT_LIMIT,
+    Moonshine,
     Recogniser,
     is_hallucination,
+    read_tokens,
     split_at_quiet,
+    without_loops,
 )
-from voicechat.local_server.speech.moonshine import Moonshine, read_tokens, without_loops
 
 needs_models = pytest.mark.skipif(bool(engine_is_missing()), reason="the extra `local` is not installed")
 

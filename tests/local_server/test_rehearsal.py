@@ -18,7 +18,7 @@ from voicechat.local_server.brain import Brain, Output, Say, Turn
 from voicechat.local_server.brain.partner import Partner
 from voicechat.local_server.session import Senses, Session
 from voicechat.local_server.session_config import fresh_config
-from voicechat.local_server.sound_formats import Samples
+from voicechat.local_server.sound import Samples
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 QUESTION = "What is twelve times seven?"

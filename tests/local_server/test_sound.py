@@ -9,11 +9,10 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.support.local_server import loud_is_voice
-from voicechat.audio.sound_format import Resampler
+from voicechat.audio.sound_format import Resampler, resampled
 from voicechat.local_server.listening import LONGEST_MEMORY, Ears
-from voicechat.local_server.playout import Pcm, Playout
 from voicechat.local_server.refusals import Refusal
-from voicechat.local_server.sound_formats import RATES, Samples, decoded_sound, encoded_sound, resampled
+from voicechat.local_server.sound import RATES, Pcm, Playout, Samples, decoded_sound, encoded_sound
 from voicechat.local_server.speech.vad import SpeechBegan
 
 RATIOS = [(48_000, 16_000), (24_000, 16_000), (8_000, 16_000), (24_000, 48_000), (24_000, 8_000)]

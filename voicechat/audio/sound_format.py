@@ -94,6 +94,12 @@ class Resampler:
         return np.concatenate(pieces) if pieces else np.zeros(0, dtype=np.float32)
 
 
+def resampled(samples: Block, source: int, target: int) -> Block:
+    """A whole sound at once, with what the filter holds back at its end."""
+    stream = Resampler(source, target)
+    return np.concatenate([stream.convert(samples), stream.finish()])
+
+
 class RateBridge:
     """Between a device that runs at another rate, in blocks of any length, and the path's 10 ms at 48 kHz."""
 

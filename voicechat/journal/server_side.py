@@ -21,8 +21,8 @@ from typing import Any
 
 import numpy as np
 
-from voicechat.audio.blocks import to_float, to_int16
-from voicechat.audio.sound_format import Resampler
+from voicechat.audio.blocks import SAMPLE_RATE as LINE_RATE, to_float, to_int16
+from voicechat.audio.sound_format import Resampler, resampled
 from voicechat.errors import TapeError
 from voicechat.journal.index import size_of
 from voicechat.journal.source import Source
@@ -30,11 +30,10 @@ from voicechat.journal.tape_sound import SoundFile
 from voicechat.local_server.dialogue import Transport
 from voicechat.local_server.house import House
 from voicechat.local_server.listening import Ears
-from voicechat.local_server.playout import RATE as LINE_RATE, Pcm, Playout
 from voicechat.local_server.refusals import Refusal
 from voicechat.local_server.session import ClientSession, Line
 from voicechat.local_server.session_config import SessionConfig
-from voicechat.local_server.sound_formats import RATES, Samples, decoded_sound, encoded_sound, resampled
+from voicechat.local_server.sound import RATES, Pcm, Playout, Samples, decoded_sound, encoded_sound
 from voicechat.local_server.speech.vad import SAMPLE_RATE, SpeechBegan
 from voicechat.protocol.dialects import Dialect
 

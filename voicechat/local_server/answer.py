@@ -20,7 +20,7 @@ from voicechat.audio.sound_format import Resampler
 from voicechat.local_server.brain import CallTool, Say
 from voicechat.local_server.conversation import Conversation, Entry, Word, with_transcript
 from voicechat.local_server.session_config import SessionConfig
-from voicechat.local_server.sound_formats import RATES, Samples, encoded_sound
+from voicechat.local_server.sound import RATES, Samples, encoded_sound
 from voicechat.protocol import items, server_events as events
 from voicechat.protocol.items import ContentPart, ErrorDetail, Item
 from voicechat.protocol.wire import JsonValue

@@ -18,12 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voicechat.audio.blocks import to_float, to_int16
-from voicechat.audio.sound_format import Resampler
+from voicechat.audio.sound_format import Resampler, resampled
 from voicechat.local_server.answer import AnswerRequest
 from voicechat.local_server.brain import Turn
 from voicechat.local_server.conversation import Conversation, Entry, Out
 from voicechat.local_server.listening import Ears, Listening
-from voicechat.local_server.playout import Playout
 from voicechat.local_server.refusals import Refusal, check, invalid, missing
 from voicechat.local_server.responses import STILL_THERE, Responses, input_entries, read_request
 from voicechat.local_server.session_config import (
@@ -34,7 +33,7 @@ from voicechat.local_server.session_config import (
     read_update,
     updated,
 )
-from voicechat.local_server.sound_formats import RATES, Samples, decoded_sound, encoded_sound, resampled
+from voicechat.local_server.sound import RATES, Playout, Samples, decoded_sound, encoded_sound
 from voicechat.local_server.speech.vad import SAMPLE_RATE, MayEnd, SpeechBegan, SpeechEnded
 from voicechat.protocol import client_events as asked, server_events as events
 from voicechat.protocol.codec import ClientFrame, decode_client

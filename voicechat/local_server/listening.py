@@ -21,7 +21,7 @@ from voicechat.audio.blocks import to_int16
 from voicechat.local_server.conversation import Conversation, Entry, Recognise, with_transcript
 from voicechat.local_server.refusals import Refusal
 from voicechat.local_server.session_config import SessionConfig, TurnDetection
-from voicechat.local_server.sound_formats import Samples
+from voicechat.local_server.sound import Samples
 from voicechat.local_server.speech import vad
 from voicechat.local_server.speech.vad import FRAME, FRAME_MS, SAMPLE_RATE
 from voicechat.protocol import server_events as events

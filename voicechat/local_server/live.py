@@ -21,15 +21,14 @@ from typing import Literal
 
 import numpy as np
 
-from voicechat.audio.blocks import to_float, to_int16
+from voicechat.audio.blocks import FRAME, SAMPLE_RATE as RATE, to_float, to_int16
 from voicechat.audio.sound_format import Resampler
 from voicechat.errors import VoiceChatError
 from voicechat.local_server.house import House
-from voicechat.local_server.playout import FRAME, RATE, Pcm
 from voicechat.local_server.refusals import Refusal, check, invalid
 from voicechat.local_server.session import ClientSession, new_id
 from voicechat.local_server.session_config import Fields, SessionConfig, fresh_config, part, read_update, updated
-from voicechat.local_server.sound_formats import RATES, decoded_sound, encoded_sound
+from voicechat.local_server.sound import RATES, Pcm, decoded_sound, encoded_sound
 from voicechat.protocol import shapes
 from voicechat.protocol.session_fields import LIVE_SESSION, LIVE_UPDATE
 from voicechat.protocol.shapes import ByKind, FreeForm, Shape, Text, Word

@@ -15,14 +15,14 @@ from datetime import datetime
 
 import msgspec
 
-from voicechat.audio.blocks import to_int16
+from voicechat.audio.blocks import SAMPLE_RATE as RATE, to_int16
+from voicechat.audio.sound_format import resampled
 from voicechat.local_server.answer import VOICE_RATE, Answer, AnswerRequest, Finished, Piece, Spoken
 from voicechat.local_server.brain import CallTool, Role, Say, ToolOutput, Turn
 from voicechat.local_server.conversation import Conversation, Entry, Reply, StopReply
-from voicechat.local_server.playout import RATE, Pcm, Playout
 from voicechat.local_server.refusals import Refusal
 from voicechat.local_server.session_config import Fields, SessionConfig, updated
-from voicechat.local_server.sound_formats import resampled
+from voicechat.local_server.sound import Pcm, Playout
 from voicechat.local_server.speech.text import english_only, foreign_language
 from voicechat.protocol import server_events as events
 from voicechat.protocol.items import ContentPart, Item

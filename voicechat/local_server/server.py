@@ -17,14 +17,15 @@ from dataclasses import dataclass, field
 import numpy as np
 from aiohttp import WSMsgType, web
 
+from voicechat.audio.blocks import FRAME
 from voicechat.errors import SignallingError, VoiceChatError
 from voicechat.local_server.faults import Fault
 from voicechat.local_server.house import LIVE_MODEL, MODEL, MOST_SESSIONS, TOKEN_LIFE, House, first_config
 from voicechat.local_server.live import LiveSession, check_offer, without_nulls
-from voicechat.local_server.playout import FRAME, Pcm
 from voicechat.local_server.refusals import Refusal, check, invalid, missing
 from voicechat.local_server.session import ClientSession, Line, new_id
 from voicechat.local_server.session_config import Fields, part, read_update
+from voicechat.local_server.sound import Pcm
 from voicechat.protocol import shapes
 from voicechat.protocol.dialects import Dialect
 from voicechat.protocol.session_dialects import in_dialect

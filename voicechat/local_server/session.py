@@ -21,7 +21,7 @@ from typing import Literal, Protocol
 import msgspec
 import numpy as np
 
-from voicechat.audio.blocks import to_float
+from voicechat.audio.blocks import FRAME, SAMPLE_RATE as RATE, to_float
 from voicechat.audio.sound_format import Resampler
 from voicechat.errors import LocalProtocolError
 from voicechat.local_server.answer import PACE, VOICE_RATE, Finished, Piece, Spoken
@@ -31,10 +31,9 @@ from voicechat.local_server.conversation import Recognise, Reply, StopReply
 from voicechat.local_server.dialogue import Dialogue, Transport, error_event
 from voicechat.local_server.faults import NO_FAULT, Fault
 from voicechat.local_server.listening import Detector, Ears
-from voicechat.local_server.playout import FRAME, RATE, Pcm
 from voicechat.local_server.refusals import Refusal
 from voicechat.local_server.session_config import SessionConfig
-from voicechat.local_server.sound_formats import Samples
+from voicechat.local_server.sound import Pcm, Samples
 from voicechat.local_server.speech.text import split_sentences
 from voicechat.local_server.speech.vad import SAMPLE_RATE
 from voicechat.protocol.codec import decode_client, encode

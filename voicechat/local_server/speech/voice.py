@@ -23,8 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voicechat.local_server.speech import asset, require_engine
-from voicechat.local_server.speech.moonshine import Session, open_model
 from voicechat.local_server.speech.text import split_sentences
+from voicechat.local_server.speech.vad import Session, open_model
 
 _FENCE = re.compile(r"```\w*\n?|```")
 _LINK = re.compile(r"!?\[([^\]\n]{0,200})\]\([^)\s]{0,500}\)")
