@@ -14,7 +14,7 @@ from voicechat.local_server.brain import FunctionTool
 from voicechat.local_server.refusals import check, invalid, missing
 from voicechat.protocol.dialects import Dialect, detect_dialect
 from voicechat.protocol.event_shapes import SESSIONS
-from voicechat.protocol.session_dialects import in_dialect
+from voicechat.protocol.session_dialects import get_path, in_dialect
 from voicechat.protocol.session_fields import TRANSCRIPTION_SESSION
 from voicechat.protocol.wire import JsonValue
 
@@ -24,21 +24,18 @@ DEFAULT_INSTRUCTIONS = (
     "You are the small built-in assistant of voicechat. Answer in one or two short English sentences."
 )
 DEFAULT_VOICE = "heart"
-_SERVER_VAD: Fields = {
-    "type": "server_vad",
-    "threshold": 0.5,
-    "prefix_padding_ms": 300,
-    "silence_duration_ms": 500,
-    "idle_timeout_ms": None,
-    "create_response": True,
-    "interrupt_response": True,
+_ANSWERED: Fields = {"create_response": True, "interrupt_response": True}
+_TURN_DETECTION: Mapping[JsonValue, Fields] = {
+    "server_vad": {
+        "threshold": 0.5,
+        "prefix_padding_ms": 300,
+        "silence_duration_ms": 500,
+        "idle_timeout_ms": None,
+        **_ANSWERED,
+    },
+    "semantic_vad": {"eagerness": "auto", **_ANSWERED},
 }
-_SEMANTIC_VAD: Fields = {
-    "type": "semantic_vad",
-    "eagerness": "auto",
-    "create_response": True,
-    "interrupt_response": True,
-}
+"""Defaults by type."""
 _EAGERNESS_MS = {"low": 1500, "medium": 800, "auto": 800, "high": 400}
 """The service waits at most 8, 4 and 2 s and ends earlier when the words sound finished. We judge by silence alone, so
 these are the shortest pauses that rarely fall inside a sentence at each degree of patience."""
@@ -67,32 +64,38 @@ class SessionConfig:
 
     def __init__(self, session: Mapping[str, JsonValue]) -> None:
         self.session: Fields = dict(session)
-        heard, spoken = (part(part(session, "audio"), name) for name in ("input", "output"))
-        transcription = part(heard, "transcription")
-        self.kind: Literal["realtime", "transcription"] = (
-            "transcription" if session.get("type") == "transcription" else "realtime"
-        )
+        is_transcription = session.get("type") == "transcription"
+        self.kind: Literal["realtime", "transcription"] = "transcription" if is_transcription else "realtime"
         self.instructions = _text(session.get("instructions"))
         self.is_spoken = session.get("output_modalities") != ["text"]
         """Whether answers are sound (with a transcript) rather than text."""
-        self.input_format = _format(heard)
-        self.output_format = _format(spoken)
-        voice = spoken.get("voice")
+        self.input_format, self.output_format = (
+            _text(get_path(session, ("audio", side, "format", "type"))) or "audio/pcm" for side in ("input", "output")
+        )
+        voice = get_path(session, ("audio", "output", "voice"))
         self.voice = _text(voice.get("id") if isinstance(voice, dict) else voice) or DEFAULT_VOICE
         """There is one voice, so every name means it."""
-        speed = spoken.get("speed")
+        speed = get_path(session, ("audio", "output", "speed"))
         self.speed = float(speed) if isinstance(speed, int | float) else 1.0
-        self.transcribes = isinstance(heard.get("transcription"), dict)
+        transcription = get_path(session, ("audio", "input", "transcription"))
+        self.transcribes = isinstance(transcription, dict)
         """Whether the client gets the user's words; off unless configured."""
-        self.language = _text(transcription.get("language")).lower()
+        self.language = _text(get_path(session, ("audio", "input", "transcription", "language"))).lower()
         """What the client says the user speaks; empty when it does not say."""
-        turns = part(heard, "turn_detection")
+        turns = get_path(session, ("audio", "input", "turn_detection"))
         self.turn_detection = msgspec.convert(turns, TurnDetection) if turns else None
         """None when the client commits by itself."""
         limit = session.get("max_output_tokens")
         self.max_output_tokens = limit if isinstance(limit, int) else None
-        self.tools = _function_tools(session.get("tools"))
-        self.tool_choice = _tool_choice(session.get("tool_choice"))
+        tools = session.get("tools")
+        self.tools = tuple(
+            FunctionTool(_text(tool.get("name")), _text(tool.get("description")), part(tool, "parameters"))
+            for tool in (tools if isinstance(tools, list) else [])
+            if isinstance(tool, dict) and tool.get("type") == "function"
+        )
+        choice = session.get("tool_choice")
+        self.tool_choice = _text(choice.get("name") if isinstance(choice, dict) else choice) or "auto"
+        """auto, none, required, or the name of the one function."""
 
 
 def fresh_config(model: str, session_id: str, *, transcription: bool = False) -> SessionConfig:
@@ -100,7 +103,7 @@ def fresh_config(model: str, session_id: str, *, transcription: bool = False) ->
         "format": {"type": "audio/pcm", "rate": 24000},
         "noise_reduction": None,
         "transcription": None,
-        "turn_detection": dict(_SERVER_VAD),
+        "turn_detection": {"type": "server_vad", **_TURN_DETECTION["server_vad"]},
     }
     if transcription:
         head: Fields = {"type": "transcription", "id": session_id, "object": "realtime.transcription_session"}
@@ -181,30 +184,10 @@ def _with_audio(old: Fields, new: Fields) -> Fields:
         before, given = part(old, side), part(new, side)
         audio[side] = {**before, **given}
         if turns := part(given, "turn_detection"):
-            defaults = _SEMANTIC_VAD if turns.get("type") == "semantic_vad" else _SERVER_VAD
-            kept = part(before, "turn_detection")
-            kept = kept if kept.get("type") == turns.get("type") else {}
-            audio[side] = {**before, **given, "turn_detection": {**defaults, **kept, **turns}}
+            kind, kept = turns.get("type"), part(before, "turn_detection")
+            known = kept if kept.get("type") == kind else {"type": kind, **_TURN_DETECTION[kind]}
+            audio[side] = {**before, **given, "turn_detection": {**known, **turns}}
     return audio
-
-
-def _function_tools(value: JsonValue) -> tuple[FunctionTool, ...]:
-    return tuple(
-        FunctionTool(_text(tool.get("name")), _text(tool.get("description")), part(tool, "parameters"))
-        for tool in (value if isinstance(value, list) else [])
-        if isinstance(tool, dict) and tool.get("type") == "function"
-    )
-
-
-def _tool_choice(value: JsonValue) -> str:
-    """auto, none, required, or the name of the one function, also from beta's nested form."""
-    if isinstance(value, dict):
-        return _text(value.get("name")) or _text(part(value, "function").get("name")) or "auto"
-    return _text(value) or "auto"
-
-
-def _format(fields: Fields) -> str:
-    return _text(part(fields, "format").get("type")) or "audio/pcm"
 
 
 def part(fields: Mapping[str, JsonValue], name: str) -> Fields:

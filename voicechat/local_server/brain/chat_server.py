@@ -19,11 +19,11 @@ import aiohttp
 import msgspec
 from aiohttp.http_exceptions import HttpProcessingError
 
-from voicechat.errors import ConfigError
+from voicechat.errors import ConfigError, SignallingError
 from voicechat.local_server.brain import Brain, CallTool, Output, Say, Turn
 from voicechat.local_server.brain.partner import Partner
 from voicechat.local_server.speech.text import SentenceSplitter
-from voicechat.transports.endpoint import is_loopback
+from voicechat.transports.endpoint import endpoint, is_loopback
 
 T = TypeVar("T")
 SPOKEN_STYLE = (
@@ -265,7 +265,7 @@ async def choose_brain(url: str = "", model: str = "", *, servers: Sequence[tupl
     if url.strip().lower() in ("none", "off", "built-in"):
         return Partner()
     if url:
-        return await _named(_checked(url), model)
+        return await _named(_address(url), model)
     async with aiohttp.ClientSession() as client:
         tasks = [_models(client, f"http://127.0.0.1:{port}/v1", PROBE_LIMIT) for _, port in servers]
         found = await asyncio.gather(*tasks)
@@ -290,21 +290,13 @@ async def _named(url: str, model: str) -> Brain:
     return ChatServer(url, model, f"{known.get(parts.port or 0, parts.netloc)}/{model}")
 
 
-def _checked(url: str) -> str:
-    """The address with `/v1`. Words go over the wire unencrypted with http, so that is for this computer only."""
-    address = url if "://" in url else f"http://{url}"
+def _address(url: str) -> str:
+    """The address with its version, in whichever way it was written. Raises ConfigError for one that is none."""
+    address = url.strip().removesuffix("/chat/completions")
     try:
-        parts = urlsplit(address)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        usable = False
-    wrong = "" if usable else f"brain_url is not an address: {url[:200]}"
-    if usable and (parts.username or parts.password):
-        wrong = "brain_url must not hold a password."
-    if wrong:
-        raise ConfigError(wrong, hint="for example http://127.0.0.1:11434/v1")
-    address = address.rstrip("/").removesuffix("/chat/completions")
-    return address if urlsplit(address).path.strip("/") else f"{address}/v1"
+        return endpoint(address if "://" in address else f"http://{address}", "").rstrip("/")
+    except SignallingError as error:
+        raise ConfigError(f"brain_url: {error.message}", hint="for example http://127.0.0.1:11434/v1") from error
 
 
 async def _models(client: aiohttp.ClientSession, url: str, limit: float) -> list[str]:
