@@ -104,11 +104,11 @@ def test_a_long_append_is_listened_to_in_slices_and_before_what_was_sent_behind_
     assert entry and entry.length == pytest.approx(20, abs=0.1)
 
 
-def test_a_caption_is_dropped_while_words_are_awaited_for_an_answer() -> None:
+def test_a_caption_is_dropped_while_words_are_awaited_and_for_a_time_after_another() -> None:
     with ThreadPoolExecutor(1) as pool:
         senses = Senses(lambda: loud_is_voice, AlwaysHears("").transcribe, Hums().speak, pool)
-    assert senses.allows_partial
-    assert not replace(senses, finals=1).allows_partial and not replace(senses, partials=1).allows_partial
+    assert senses.allows_partial(10.0) and not replace(senses, finals=1).allows_partial(10.0)
+    assert not replace(senses, partial_from=10.5).allows_partial(10.0)
 
 
 async def received(socket: aiohttp.ClientWebSocketResponse, kind: str) -> list[dict[str, Any]]:

@@ -98,7 +98,7 @@ async def test_the_engine_starts_and_stops_one_with_a_call_each() -> None:
 
 
 async def test_a_setting_the_server_refuses_is_a_configuration_error() -> None:
-    with pytest.raises(ConfigError, match="brain_url: .* cannot be understood"):
+    with pytest.raises(ConfigError, match="cannot be understood"):
         await spawn.start_local_server(ENVIRON, brain_url="ftp://somewhere")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import secrets
 import time
 from abc import ABC, abstractmethod
@@ -51,7 +52,7 @@ TICK = 0.1
 """Seconds between looks at timers and captions."""
 PARTIAL_EVERY = 0.5
 _PARTIAL_SHARE = 4
-"""A partial recognition may take a quarter of the time at most: its cost grows with the utterance."""
+"""Partial recognitions of all sessions take a quarter of the time at most: their cost grows with the utterance."""
 _SHORTEST_PARTIAL = int(0.4 * SAMPLE_RATE)
 
 
@@ -67,12 +68,11 @@ class Senses:
     pool: Executor
     finals: int = 0
     """Recognitions under way that an answer waits for: they come before captions."""
-    partials: int = 0
+    partial_from: float = 0.0
+    """When the next guess for a caption may begin; one that is not made now is dropped, a later one will do."""
 
-    @property
-    def allows_partial(self) -> bool:
-        """A guess for a caption may be made now; otherwise it is dropped, and a later one will do."""
-        return not self.finals and not self.partials
+    def allows_partial(self, now: float) -> bool:
+        return not self.finals and now >= self.partial_from
 
 
 class Line(Protocol):
@@ -146,7 +146,6 @@ class Session(ClientSession):
     _replies: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _sent: int = 0
     _next_partial_at: float = 0.0
-    _partial: asyncio.Task[None] | None = None
     _ahead: dict[tuple[str, float], asyncio.Future[Samples]] = field(default_factory=dict)
     """The sound of a sentence at a speed, made while the user might still go on speaking."""
 
@@ -250,9 +249,10 @@ class Session(ClientSession):
             now = time.monotonic()
             self.dialogue.time_passed(now)
             self._perform()
-            may_caption = self._partial is None and self.senses.allows_partial and now >= self._next_partial_at
+            may_caption = now >= self._next_partial_at and self.senses.allows_partial(now)
             if may_caption and (wanted := self.dialogue.listening.wants_partial()):
-                self._partial = spawn(self._recognise_partly(wanted))
+                self._next_partial_at, self.senses.partial_from = now + PARTIAL_EVERY, math.inf
+                spawn(self._recognise_partly(wanted))
             if self._fault_ends(now - started_at):
                 return
 
@@ -279,17 +279,14 @@ class Session(ClientSession):
 
     async def _recognise_partly(self, wanted: Recognise) -> None:
         began = time.monotonic()
-        self.senses.partials += 1
         try:
             if len(wanted.samples) >= _SHORTEST_PARTIAL:
                 text = await self._transcribed(wanted.samples)
                 self.dialogue.listening.recognised_partly(wanted.item_id, text)
                 self._perform()
         finally:
-            self.senses.partials -= 1
             took = time.monotonic() - began
-            self._next_partial_at = began + max(PARTIAL_EVERY, _PARTIAL_SHARE * took)
-            self._partial = None
+            self.senses.partial_from = began + _PARTIAL_SHARE * took
 
     async def _reply(self, reply: Reply) -> None:
         if delay := self.fault.seconds("slow-first-sound"):
