@@ -70,7 +70,6 @@ OWN_TASKS = {
     "tasks.py": (1, "the helper itself"),
     "engine/assemble.py": (1, "the starting server: awaited by each attempt to connect"),
     "engine/service.py": (1, "the start of the talk: its exception is looked at with each tick"),
-    "local_server/house.py": (1, "the loading engine: awaited by each session"),
     "local_server/spawn.py": (1, "awaited below, in the same function"),
     "rtc/peer.py": (2, "closing and gathering: awaited through a shield"),
     "tap/calls.py": (1, "closing: awaited through a shield"),

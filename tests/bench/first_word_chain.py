@@ -27,8 +27,8 @@ from voicechat.audio.path import AudioPath
 from voicechat.audio.sound_format import Resampler
 from voicechat.local_server.conversation import Recognise
 from voicechat.local_server.dialogue import Dialogue
-from voicechat.local_server.house import first_config
 from voicechat.local_server.listening import Ears
+from voicechat.local_server.session import first_config
 from voicechat.local_server.speech.engine import SpeechEngine
 from voicechat.protocol.server_events import ConversationItemInputAudioTranscriptionCompleted, InputAudioBufferCleared
 

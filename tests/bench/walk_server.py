@@ -16,7 +16,6 @@ import logging
 import os
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +23,9 @@ import numpy as np
 
 from tests.support.local_server import AlwaysHears, Hums, loud_is_voice
 from voicechat.local_server.faults import read_fault
-from voicechat.local_server.house import House, load_senses
 from voicechat.local_server.listening import Ears
 from voicechat.local_server.server import Server
-from voicechat.local_server.session import Senses, Session
+from voicechat.local_server.session import House, Senses, Session, load_senses
 from voicechat.local_server.sound import Samples
 from voicechat.local_server.speech.vad import SAMPLE_RATE, VadEvent
 from voicechat.protocol.server_events import ServerEvent, type_of
@@ -80,9 +78,9 @@ def listen_in(notes: Notes) -> None:
     Ears.hear, Session.take, Session._send = noted_hear, noted_said, noted_send  # type: ignore[method-assign]
 
 
-def quick_senses(pool: ThreadPoolExecutor) -> Senses:
+def quick_senses() -> Senses:
     """No models: every utterance is heard as the same question, answers are hummed."""
-    return Senses(lambda: loud_is_voice, AlwaysHears("What is twelve times seven?").transcribe, Hums().speak, pool)
+    return Senses(lambda: loud_is_voice, AlwaysHears("What is twelve times seven?").transcribe, Hums().speak)
 
 
 async def serve(port: int, senses: str) -> None:

@@ -71,6 +71,16 @@ async def test_handshake_faults_answer_calls_and_websockets_alike(fault: str, st
         assert refused.value.status == status
 
 
+async def test_a_handshake_that_is_never_answered_is_a_call_or_a_websocket() -> None:
+    async with local_server(fault="never-answers") as server, aiohttp.ClientSession() as http:
+        asking = [http.post(f"{server.base_url}/realtime/calls", data=b"v=0"), http.get(f"{server.base_url}/realtime")]
+        _, unanswered = await asyncio.wait([asyncio.ensure_future(one) for one in asking], timeout=0.3)
+        for one in unanswered:
+            one.cancel()
+        await asyncio.gather(*unanswered, return_exceptions=True)
+    assert len(unanswered) == 2
+
+
 async def test_html_comes_where_a_session_description_belongs() -> None:
     async with local_server(fault="html") as server, aiohttp.ClientSession() as http:
         async with http.post(f"{server.base_url}/realtime/calls", data=b"v=0") as reply:

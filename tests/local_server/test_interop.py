@@ -6,7 +6,6 @@ import asyncio
 import base64
 import itertools
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -20,8 +19,7 @@ from tests.support.local_server import AlwaysHears, Hums, local_server, loud_is_
 from tests.support.realtime_call import RealtimeCall, realtime_call
 from voicechat.local_server.conversation import Reply
 from voicechat.local_server.dialogue import LONGEST_RETRIEVED
-from voicechat.local_server.house import MOST_SESSIONS
-from voicechat.local_server.session import Senses
+from voicechat.local_server.session import MOST_SESSIONS, Senses
 from voicechat.protocol.server_events import ConversationItemRetrieved, ResponseDone, SessionUpdated
 
 TIMEOUT = 20.0
@@ -105,8 +103,7 @@ def test_a_long_append_is_listened_to_in_slices_and_before_what_was_sent_behind_
 
 
 def test_a_caption_is_dropped_while_words_are_awaited_and_for_a_time_after_another() -> None:
-    with ThreadPoolExecutor(1) as pool:
-        senses = Senses(lambda: loud_is_voice, AlwaysHears("").transcribe, Hums().speak, pool)
+    senses = Senses(lambda: loud_is_voice, AlwaysHears("").transcribe, Hums().speak)
     assert senses.allows_partial(10.0) and not replace(senses, finals=1).allows_partial(10.0)
     assert not replace(senses, partial_from=10.5).allows_partial(10.0)
 

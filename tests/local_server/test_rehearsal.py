@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
@@ -55,22 +54,21 @@ class Line:
 )
 async def test_first_sentence_is_made_in_the_pause_and_only_once(brain: Brain, ahead: list[str]) -> None:
     voice, line = Voice(), Line()
-    with ThreadPoolExecutor(1) as pool:
-        senses = Senses(lambda: loud_is_voice, AlwaysHears(QUESTION).transcribe, voice.speak, pool)
-        session = Session(line, senses, brain, "webrtc", fresh_config("m", "sess"))
-        session.start()
+    senses = Senses(lambda: loud_is_voice, AlwaysHears(QUESTION).transcribe, voice.speak)
+    session = Session(line, senses, brain, "webrtc", fresh_config("m", "sess"))
+    session.start()
 
-        async def hear(level: float, frames: int) -> None:
-            for _ in range(frames):
-                session.exchange(np.full(960, int(level * 32767), np.int16))
+    async def hear(level: float, frames: int) -> None:
+        for _ in range(frames):
+            session.exchange(np.full(960, int(level * 32767), np.int16))
 
-        await hear(0.5, 50)
-        await hear(0.0, 14)
-        await eventually(lambda: len(session._tasks) == 1)  # the recognition has ended
-        await eventually(lambda: voice.said == ahead)
-        await hear(0.0, 30)
-        await eventually(lambda: session.dialogue.responses.has_spoken)
-        await session.close()
+    await hear(0.5, 50)
+    await hear(0.0, 14)
+    await eventually(lambda: len(session._tasks) == 1)  # the recognition has ended
+    await eventually(lambda: voice.said == ahead)
+    await hear(0.0, 30)
+    await eventually(lambda: session.dialogue.responses.has_spoken)
+    await session.close()
     assert len(voice.said) == 1 and "response.created" in line.types
 
 

@@ -13,7 +13,7 @@ import pytest
 from tests.support.local_server import local_server
 from tests.support.peers import eventually, pitch
 from tests.support.realtime_call import RealtimeCall, realtime_call
-from voicechat.local_server.house import MOST_SESSIONS
+from voicechat.local_server.session import MOST_SESSIONS
 from voicechat.rtc.peer import Peer
 
 VOICE = (0.5 * 32767 * np.sin(2 * np.pi * 200 * np.arange(48_000) / 48_000)).astype(np.int16)

@@ -20,9 +20,8 @@ from openai.resources.realtime.realtime import AsyncRealtimeConnection
 from tests.support.local_server import local_server
 from tests.support.peers import eventually
 from voicechat import visitors
-from voicechat.local_server.house import MOST_SESSIONS
 from voicechat.local_server.server import Server, WebSocketLine
-from voicechat.local_server.session import Session
+from voicechat.local_server.session import MOST_SESSIONS, Session
 from voicechat.local_server.spawn import start_local_server
 from voicechat.local_server.speech import engine_is_missing
 

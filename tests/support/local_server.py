@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -11,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voicechat.local_server.faults import read_fault
-from voicechat.local_server.house import House
 from voicechat.local_server.server import Server
-from voicechat.local_server.session import Senses
+from voicechat.local_server.session import House, Senses
 
 
 def loud_is_voice(frame: NDArray[np.float32]) -> float:
@@ -43,8 +41,8 @@ class Hums:
 async def local_server(words: str = "What is twelve times seven?", fault: str = "") -> AsyncIterator[Server]:
     """A server that listens; every utterance is heard as `words`, the practice partner answers."""
 
-    def load(pool: ThreadPoolExecutor) -> Senses:
-        return Senses(lambda: loud_is_voice, AlwaysHears(words).transcribe, Hums().speak, pool)
+    def load() -> Senses:
+        return Senses(lambda: loud_is_voice, AlwaysHears(words).transcribe, Hums().speak)
 
     server = Server(House(load, brain_url="none", fault=read_fault(fault)))
     await server.start()

@@ -24,8 +24,7 @@ from voicechat.journal.entry import Happening
 from voicechat.journal.observers import Observers
 from voicechat.journal.server_side import PlayHouse, scripts_of
 from voicechat.journal.source import open_source
-from voicechat.local_server.house import House, load_senses
-from voicechat.local_server.session import Observed
+from voicechat.local_server.session import House, Observed, load_senses
 from voicechat.tasks import ended_by_signal, report, ticks
 
 if TYPE_CHECKING:

@@ -28,10 +28,9 @@ from voicechat.journal.index import size_of
 from voicechat.journal.source import Source
 from voicechat.journal.tape_sound import SoundFile
 from voicechat.local_server.dialogue import Transport
-from voicechat.local_server.house import House
 from voicechat.local_server.listening import Ears
 from voicechat.local_server.refusals import Refusal
-from voicechat.local_server.session import ClientSession, Line
+from voicechat.local_server.session import ClientSession, House, Line
 from voicechat.local_server.session_config import SessionConfig
 from voicechat.local_server.sound import RATES, Pcm, Playout, Samples, decoded_sound, encoded_sound
 from voicechat.local_server.speech.vad import SAMPLE_RATE, SpeechBegan

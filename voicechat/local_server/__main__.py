@@ -21,8 +21,8 @@ from voicechat.errors import VoiceChatError
 from voicechat.heap import trim_regularly
 from voicechat.local_server.brain.chat_server import choose_brain
 from voicechat.local_server.faults import read_fault
-from voicechat.local_server.house import House, load_senses
 from voicechat.local_server.server import Server
+from voicechat.local_server.session import House, load_senses
 from voicechat.local_server.spawn import CONFIG_ERROR
 from voicechat.tasks import ended_by_signal, report
 

@@ -16,7 +16,7 @@ import json
 import logging
 import time
 from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -24,14 +24,11 @@ import numpy as np
 from voicechat.audio.blocks import FRAME, SAMPLE_RATE as RATE, to_float, to_int16
 from voicechat.audio.sound_format import Resampler
 from voicechat.errors import VoiceChatError
-from voicechat.local_server.house import House
 from voicechat.local_server.refusals import Refusal, check, invalid
-from voicechat.local_server.session import ClientSession, new_id
+from voicechat.local_server.session import ClientSession, House, new_id
 from voicechat.local_server.session_config import Fields, SessionConfig, fresh_config, part, read_update, updated
 from voicechat.local_server.sound import RATES, Pcm, decoded_sound, encoded_sound
-from voicechat.protocol import shapes
-from voicechat.protocol.session_fields import LIVE_SESSION, LIVE_UPDATE
-from voicechat.protocol.shapes import ByKind, FreeForm, Shape, Text, Word
+from voicechat.protocol.event_shapes import LIVE_COMMANDS, LIVE_OFFER
 from voicechat.protocol.wire import JsonValue
 from voicechat.tasks import spawn
 
@@ -53,29 +50,6 @@ DELEGATE: Fields = {
     "parameters": {"type": "object", "properties": {"request": {"type": "string"}}, "required": ["request"]},
 }
 """The tool of a session whose tasks are the client's."""
-
-_TEXT = Text()
-_MAYBE = ByKind(text=_TEXT, null=True)
-_SESSION = replace(LIVE_SESSION, required=("model",))
-_APPEND: dict[str, Shape] = {"content": _TEXT, "delegation_id": _MAYBE}
-COMMANDS: dict[str, dict[str, Shape]] = {
-    "session.start": {"session": _SESSION},
-    "session.update": {"session": LIVE_UPDATE},
-    "session.input_audio.append": {"audio": _TEXT},
-    "session.input_audio.mute": {},
-    "session.input_audio.unmute": {},
-    "session.output_audio.fixture.play": {"audio": _TEXT},
-    "session.instructions.append": _APPEND,
-    "session.thinking.append": _APPEND,
-    "session.commentary.append": _APPEND,
-    "response.item.create": {"item": FreeForm()},
-    "response.create": {},
-    "session.close": {},
-}
-"""What each command of a client must hold, beside `type` and perhaps `event_id`."""
-
-_TRANSPORT = shapes.Fields({"type": Word(("webrtc",)), "sdp": _TEXT}, required=("type", "sdp"))
-_OFFER = shapes.Fields({"session": _SESSION, "transport": _TRANSPORT}, required=("session", "transport"))
 
 Media = Literal["websocket", "webrtc"]
 
@@ -453,17 +427,15 @@ def without_nulls(session: Fields) -> Fields:
 def check_command(command: Fields) -> None:
     """Raises Refusal for a command that has not the form it must have."""
     kind = str(command.get("type"))
-    members = COMMANDS.get(kind)
-    if members is None:
+    if kind not in LIVE_COMMANDS:
         raise invalid("type", f"{kind[:64]!r} is no command of a Live session.")
-    own: dict[str, Shape] = {"type": _TEXT, "event_id": _MAYBE, **members}
-    check(command, shapes.Fields(own, tuple(members)), "")
+    check(command, LIVE_COMMANDS[kind], "")
     _check_decisions(part(command, "session"))
 
 
 def check_offer(offer: Fields) -> None:
     """Raises Refusal for the body of a WebRTC offer that is none."""
-    check(offer, _OFFER, "")
+    check(offer, LIVE_OFFER, "")
     _check_decisions(part(offer, "session"))
     if "format" in part(part(offer, "session"), "audio"):
         raise invalid("session.audio.format", "the audio of a WebRTC session is on its media tracks.")

@@ -20,10 +20,19 @@ from aiohttp import WSMsgType, web
 from voicechat.audio.blocks import FRAME
 from voicechat.errors import SignallingError, VoiceChatError
 from voicechat.local_server.faults import Fault
-from voicechat.local_server.house import LIVE_MODEL, MODEL, MOST_SESSIONS, TOKEN_LIFE, House, first_config
 from voicechat.local_server.live import LiveSession, check_offer, without_nulls
 from voicechat.local_server.refusals import Refusal, check, invalid, missing
-from voicechat.local_server.session import ClientSession, Line, new_id
+from voicechat.local_server.session import (
+    LIVE_MODEL,
+    MODEL,
+    MOST_SESSIONS,
+    TOKEN_LIFE,
+    ClientSession,
+    House,
+    Line,
+    first_config,
+    new_id,
+)
 from voicechat.local_server.session_config import Fields, part, read_update
 from voicechat.local_server.sound import Pcm
 from voicechat.protocol import shapes
@@ -322,7 +331,7 @@ class Server:
 
     async def _take_call(self, request: web.Request) -> web.Response:
         """`POST /v1/realtime/calls`, an offer: 201 with the answer and where the call is. Raises Refusal."""
-        if fault := await self._faulty():
+        if fault := await fault_response(self.house.fault):
             return fault
         of_key = self.house.session_of(key_of(request))
         async with sent_in_time():
@@ -338,7 +347,7 @@ class Server:
 
     async def _take_live_call(self, request: web.Request) -> web.Response:
         """`POST /v1/live/sessions`: the session and the offer as JSON, the session's id and the answer as JSON."""
-        if fault := await self._faulty():
+        if fault := await fault_response(self.house.fault):
             return fault
         asked = await read_object(request)
         if isinstance(given := asked.get("session"), dict):
@@ -371,11 +380,6 @@ class Server:
             raise Refusal("not_found", "There is no such call.", "call_id")
         await call.close()
         return web.Response(status=200)
-
-    async def _faulty(self) -> web.Response | None:
-        if self.house.fault.name == "never-answers":
-            await asyncio.sleep(3600)
-        return fault_response(self.house.fault)
 
     async def _websocket(self, request: web.Request) -> web.StreamResponse:
         """`GET /v1/realtime`: one session, as long as the socket is open; with `call_id` a sideband of a call."""
@@ -413,7 +417,7 @@ class Server:
         return line.socket
 
     async def _serve(self, request: web.Request, open_session: Opener) -> web.StreamResponse:
-        if (fault := fault_response(self.house.fault)) and fault.status >= 400:
+        if (fault := await fault_response(self.house.fault)) and fault.status >= 400:
             return fault
         line = _line(request)
         self.house.enter(line)
@@ -486,8 +490,10 @@ def refusal_response(refusal: Refusal, status: int = 0) -> web.Response:
     return web.json_response({"error": refusal.fields()}, status=status, headers=headers)
 
 
-def fault_response(fault: Fault) -> web.Response | None:
+async def fault_response(fault: Fault) -> web.Response | None:
     """What every handshake gets while this fault is in force, if it is one of the handshake."""
+    if fault.name == "never-answers":
+        await asyncio.sleep(3600)
     answer = fault.http_answer()
     if answer is None:
         return None

@@ -1,4 +1,4 @@
-"""One session, alive: the pure dialogue, and around it the clock, the recogniser, the brain, the voice and the line.
+"""Sessions alive: the pure dialogue, and around it the clock, the recogniser, the brain, the voice and the line.
 
 Everything that takes time runs in a pool of threads and comes back to the event loop; the dialogue itself is only ever
 touched from the loop. Nothing of what is said is logged.
@@ -13,8 +13,8 @@ import secrets
 import time
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterator
-from concurrent.futures import Executor
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
@@ -27,13 +27,14 @@ from voicechat.audio.sound_format import Resampler
 from voicechat.errors import LocalProtocolError
 from voicechat.local_server.answer import PACE, VOICE_RATE, Finished, Piece, Spoken
 from voicechat.local_server.brain import Brain, CallTool, Say, Turn
+from voicechat.local_server.brain.chat_server import choose_brain
 from voicechat.local_server.brain.partner import Partner, answer_to
 from voicechat.local_server.conversation import Recognise, Reply, StopReply
 from voicechat.local_server.dialogue import Dialogue, Transport, error_event
 from voicechat.local_server.faults import NO_FAULT, Fault
 from voicechat.local_server.listening import Detector, Ears
 from voicechat.local_server.refusals import Refusal
-from voicechat.local_server.session_config import SessionConfig
+from voicechat.local_server.session_config import Fields, SessionConfig, dialect_of, fresh_config, read_update, updated
 from voicechat.local_server.sound import Pcm, Samples
 from voicechat.local_server.speech.text import split_sentences
 from voicechat.local_server.speech.vad import SAMPLE_RATE
@@ -48,6 +49,14 @@ log = logging.getLogger("voicechat.local_server")
 _UNLIMITED = tuple(
     RateLimit(name=name, limit=10**6, remaining=10**6, reset_seconds=0.0) for name in ("requests", "tokens")
 )
+MODEL = "voicechat-local"
+LIVE_MODEL = "local-live"
+"""The model of GPT-Live sessions."""
+MOST_SESSIONS = 16
+"""On two cores, with short questions the sixteenth is answered as soon as the first; each costs a tenth of a core while
+its user speaks."""
+TOKEN_LIFE = 600.0
+_MOST_TOKENS = 256
 TICK = 0.1
 """Seconds between looks at timers and captions."""
 PARTIAL_EVERY = 0.5
@@ -65,7 +74,10 @@ class Senses:
     """The words of 16 kHz samples; empty when there are none. Called from a thread."""
     speak: Callable[[str, float], Iterator[Samples]]
     """24 kHz samples of a text at a speed. Called from a thread."""
-    pool: Executor
+    hearing: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(2, "hearing"))
+    """Two threads: a final recognition must not wait behind a partial one."""
+    speaking: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "speaking"))
+    """One, for voices take turns: those that wait must not keep threads from hearing."""
     finals: int = 0
     """Recognitions under way that an answer waits for: they come before captions."""
     partial_from: float = 0.0
@@ -257,9 +269,9 @@ class Session(ClientSession):
                 return
 
     def _transcribed(self, samples: Pcm) -> asyncio.Future[str]:
-        """The words of 16 kHz sound, found on a thread of the pool."""
+        """The words of 16 kHz sound."""
         senses, loop = self.senses, asyncio.get_running_loop()
-        return loop.run_in_executor(senses.pool, senses.transcribe, to_float(samples))
+        return loop.run_in_executor(senses.hearing, senses.transcribe, to_float(samples))
 
     async def _recognise(self, action: Recognise) -> None:
         self.senses.finals += 1
@@ -328,12 +340,12 @@ class Session(ClientSession):
             self._ahead = {(sentences[0], speed): self._synthesised(sentences[0], speed)}
 
     def _synthesised(self, sentence: str, speed: float) -> asyncio.Future[Samples]:
-        """A sentence as 24 kHz sound, made on a thread of the pool."""
+        """A sentence as 24 kHz sound."""
 
         def speak() -> Samples:
             return np.concatenate([np.zeros(0, np.float32), *self.senses.speak(sentence, speed)])
 
-        return asyncio.get_running_loop().run_in_executor(self.senses.pool, speak)
+        return asyncio.get_running_loop().run_in_executor(self.senses.speaking, speak)
 
     def _reply_failed(self, response_id: str, error: Exception) -> None:
         log.error("defect in an answer: %r", error, exc_info=error)
@@ -366,6 +378,132 @@ class Session(ClientSession):
             self.line.hang_up(1001, message)
             return True
         return False
+
+
+@dataclass
+class House:
+    """The server apart from its addresses."""
+
+    load: Callable[[], Senses]
+    brain_url: str = ""
+    brain_model: str = ""
+    fault: Fault = NO_FAULT
+    observe: Callable[[], Observed] | None = None
+    """Asked for each session who is told its messages."""
+    _lines: dict[Line, ClientSession | None] = field(default_factory=dict)
+    """Lines with a place, with their sessions; None while that is being opened."""
+    _tokens: dict[str, tuple[Fields, float]] = field(default_factory=dict)
+    """The session that each short-lived key carries, and when it dies (Unix seconds)."""
+    _loading: asyncio.Future[Senses] | None = None
+
+    def start(self) -> None:
+        """Begin to load the engine; whoever needs it waits for it."""
+        thread = ThreadPoolExecutor(1, "loading")
+        self._loading = asyncio.get_running_loop().run_in_executor(thread, self.load)
+
+    @property
+    def state(self) -> str:
+        """loading, ready or failed."""
+        if self._loading is None or not self._loading.done():
+            return "loading"
+        return "failed" if self._loading.cancelled() or self._loading.exception() else "ready"
+
+    async def open_session(
+        self, line: Line, transport: Transport, config: SessionConfig, dialect: Dialect
+    ) -> ClientSession:
+        """A session that is not started, as soon as the engine is loaded. Raises VoiceChatError if it cannot be."""
+        assert self._loading is not None
+        brain = choose_brain(self.brain_url, self.brain_model)
+        chosen, senses = await asyncio.gather(brain, asyncio.shield(self._loading))
+        return Session(line, senses, chosen, transport, config, dialect, self.fault)
+
+    @property
+    def sessions(self) -> list[ClientSession]:
+        return [session for session in self._lines.values() if session]
+
+    def find(self, session_id: str) -> ClientSession | None:
+        return next((session for session in self.sessions if session.id == session_id), None)
+
+    def check_room(self) -> None:
+        """Raises Refusal when no further session can be opened now."""
+        if self.state == "failed":
+            raise Refusal("model_load_error", "The speech engine could not be loaded.", type="server_error")
+        if len(self._lines) >= MOST_SESSIONS:
+            text = f"All {MOST_SESSIONS} sessions of this server are in use."
+            raise Refusal("session_limit_reached", text, type="server_error")
+
+    def enter(self, line: Line) -> None:
+        """Give a line a place until it leaves. Raises Refusal. To be called before anything is awaited."""
+        self.check_room()
+        self._lines[line] = None
+
+    async def start_session(
+        self, line: Line, opening: ClientSession | Awaitable[ClientSession], session_id: str = ""
+    ) -> ClientSession:
+        """Begin the session of a line, and have its messages told where somebody wants them."""
+        session = opening if isinstance(opening, ClientSession) else await opening
+        session.id = session_id or session.id
+        session.observer = self.observe() if self.observe is not None else None
+        self._lines[line] = session
+        session.start()
+        return session
+
+    async def leave(self, line: Line) -> None:
+        """End the session of a line, if it has one, and give up its place; any number of times."""
+        if session := self._lines.pop(line, None):
+            await session.close()
+            if session.observer:
+                session.observer("local", "")
+
+    def issue_token(self, session: Fields, life: float = TOKEN_LIFE) -> tuple[str, float]:
+        """A short-lived key that carries a configuration, and when it dies (Unix seconds)."""
+        now = time.time()
+        self._tokens = {name: token for name, token in self._tokens.items() if token[1] > now}
+        while len(self._tokens) >= _MOST_TOKENS:
+            self._tokens.pop(next(iter(self._tokens)))
+        name = f"ek_{secrets.token_hex(16)}"
+        self._tokens[name] = (session, now + life)
+        return name, now + life
+
+    def session_of(self, key: str) -> Fields:
+        """The configuration a short-lived key carries; empty for any other key. Raises Refusal for an invalid one."""
+        session, dies_at = self._tokens.get(key, ({}, 0.0))
+        if dies_at > time.time():
+            return session
+        if key.startswith("ek_"):
+            raise Refusal("invalid_api_key", "This ephemeral key has expired or was not made by this server.")
+        return {}
+
+    async def close(self) -> None:
+        for line in list(self._lines):
+            line.hang_up(1001, "the server is ending")
+            await self.leave(line)
+        if self._loading:
+            self._loading.cancel()
+            if self.state == "ready":
+                for pool in (self._loading.result().hearing, self._loading.result().speaking):
+                    pool.shutdown(wait=False, cancel_futures=True)
+
+
+def load_senses() -> Senses:
+    """The real engine. Raises ConfigError when the extra `local` is not installed."""
+    from voicechat.local_server.speech.engine import load_engine
+
+    engine = load_engine()
+    return Senses(lambda: engine.new_vad().probability, engine.recogniser.transcribe, engine.voice.speak)
+
+
+def first_config(
+    session: Fields, model: str, dialect: Dialect, session_id: str, *more: Fields
+) -> tuple[SessionConfig, Dialect]:
+    """The configuration a session starts with: the defaults, under the key's session, under what the handshake asked
+    for; either may be nothing. Raises Refusal."""
+    named = [name for one in (session, *more) if isinstance(name := one.get("model"), str) and name]
+    config = fresh_config(named[0] if named else model or MODEL, session_id)
+    for one in (session, *more):
+        if one:
+            config, dialect = updated(config, read_update(one, dialect)), dialect_of(one, dialect)
+    return config, dialect
 
 
 def new_id(kind: str) -> str:

@@ -71,7 +71,7 @@ async def start_local_server(
         # Ctrl+C in the terminal is for the screen; the server ends when its stdin does.
         start_new_session=os.name != "nt",
     )
-    assert process.stdout and process.stderr
+    assert process.stdin and process.stdout and process.stderr
     stderr = asyncio.get_running_loop().create_task(_last_words(process.stderr))
     try:
         async with asyncio.timeout(START_LIMIT):
@@ -86,7 +86,8 @@ async def start_local_server(
         greeting = json.loads(line)
         return LocalServer(str(greeting["base_url"]), str(greeting["brain"]), process, stderr)
     except (ValueError, KeyError, TypeError) as error:
-        status = await _status(process)
+        process.stdin.close()
+        status = await process.wait()  # it is ending: killed first, it may be reaped before asyncio asks (Python 3.11)
         words = ((await stderr).strip().splitlines() or ["it said nothing"])[-1][:300]
         if status == CONFIG_ERROR and "unrecognized arguments" not in words:
             raise ConfigError(f"The local server refuses a setting: {words}") from error
@@ -100,17 +101,6 @@ def _arguments(brain_url: str, brain_model: str, fault: str) -> Sequence[str]:
     given = {"--brain-url": brain_url, "--brain-model": brain_model, "--fault": fault}
     flags = ["--port", "0", "--until-stdin-closes"]
     return [*flags, *(f"{name}={value}" for name, value in given.items() if value)]
-
-
-async def _status(process: asyncio.subprocess.Process) -> int:
-    """How it ended. It is ending by itself, so it is not killed first: `kill` may reap it before asyncio asks, and then
-    its status is lost (Python 3.11)."""
-    try:
-        return await asyncio.wait_for(process.wait(), 1.0)
-    except TimeoutError:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        return await process.wait()
 
 
 async def _last_words(stream: asyncio.StreamReader) -> str:

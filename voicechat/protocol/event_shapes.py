@@ -6,7 +6,7 @@ A session is judged by `session_config`; everything around it, items and the opt
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from voicechat.protocol.client_events import CLIENT_EVENTS
 from voicechat.protocol.dialects import Dialect, name_in
@@ -15,6 +15,8 @@ from voicechat.protocol.session_fields import (
     BETA_SHAPES,
     FORMAT,
     INCLUDE,
+    LIVE_SESSION,
+    LIVE_UPDATE,
     MAX_OUTPUT_TOKENS,
     PROMPT,
     REALTIME,
@@ -171,6 +173,31 @@ SESSIONS: dict[Dialect, Fields] = {
     "xai": Fields(_XAI_SESSION),
 }
 """For completion, and for the local server; what our client sends is for `check_session` to say."""
+
+_LIVE_SESSION = replace(LIVE_SESSION, required=("model",))
+_APPEND: dict[str, Shape] = {"content": _NAME, "delegation_id": _MAYBE}
+_LIVE_MEMBERS: dict[str, dict[str, Shape]] = {
+    "session.start": {"session": _LIVE_SESSION},
+    "session.update": {"session": LIVE_UPDATE},
+    "session.input_audio.append": {"audio": _NAME},
+    "session.input_audio.mute": {},
+    "session.input_audio.unmute": {},
+    "session.output_audio.fixture.play": {"audio": _NAME},
+    "session.instructions.append": _APPEND,
+    "session.thinking.append": _APPEND,
+    "session.commentary.append": _APPEND,
+    "response.item.create": {"item": FreeForm()},
+    "response.create": {},
+    "session.close": {},
+}
+LIVE_COMMANDS = {
+    kind: Fields({"type": _NAME, "event_id": _MAYBE, **members}, tuple(members))
+    for kind, members in _LIVE_MEMBERS.items()
+}
+"""The client events of GPT-Live."""
+_OFFERED = Fields({"type": Word(("webrtc",)), "sdp": _NAME}, required=("type", "sdp"))
+LIVE_OFFER = Fields({"session": _LIVE_SESSION, "transport": _OFFERED}, required=("session", "transport"))
+"""The body that opens a call with GPT-Live."""
 
 TRANSCRIPTION_UPDATE = "transcription_session.update"
 
