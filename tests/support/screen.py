@@ -24,7 +24,6 @@ from voicechat.ui.app import VoiceChatApp
 from voicechat.ui.options import UiOptions
 from voicechat.ui.sanitise import cleaned
 from voicechat.ui.screens.talk import TalkScreen
-from voicechat.ui.widgets.ribbon import Ribbon
 from voicechat.ui.widgets.transcript import Transcript
 
 _wait.SLEEP_GRANULARITY = 0.005  # Textual waits twice as long after each key; `Keys` waits for what it has done
@@ -147,7 +146,7 @@ def is_at_rest(talk: TalkScreen) -> bool:
 
 
 async def at_rest(pilot: Pilot[int]) -> None:
-    """Let the app work until nothing is left to do and the screen stays as it is; the ribbon moves with the clock."""
+    """Let the app work until nothing is left to do and the screen stays as it is."""
     app = pilot.app
     assert isinstance(app, VoiceChatApp)
     alike, before = 0, [""]
@@ -158,7 +157,6 @@ async def at_rest(pilot: Pilot[int]) -> None:
         if not is_at_rest(app.talk):
             alike = 0
             continue
-        ribbon = app.talk.query_one(Ribbon).region
-        now = [line for row, line in enumerate(lines(app)) if not ribbon.y <= row < ribbon.bottom]
+        now = lines(app)
         alike = alike + 1 if now == before and is_at_rest(app.talk) else 0
         before = now

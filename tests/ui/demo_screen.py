@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tests.support.event_rows import levels, rows
 from tests.support.fake_engine import FakeEngine
-from tests.support.scenes import DEVICES, Scene, all_scenes, fill_timeline
+from tests.support.scenes import DEVICES, ENDS, all_scenes, fill_timeline
 from tests.support.screen import at_rest, records_of
 from voicechat.core.user_events import DevicesAsked, UserAct
 from voicechat.engine.link import Batch, FromEngine, Meters, Snapshot
@@ -24,7 +24,6 @@ from voicechat.ui.app import VoiceChatApp, run_app
 from voicechat.ui.keyboard import KeyboardKnown
 from voicechat.ui.options import UiOptions
 from voicechat.ui.terminal_colors import TerminalColors
-from voicechat.ui.widgets.ribbon import COLUMN, Ribbon
 
 
 class DemoEngine(FakeEngine):
@@ -65,29 +64,13 @@ class DemoEngine(FakeEngine):
         super().close()
 
 
-def fill_ribbon(ribbon: Ribbon, scene: Scene) -> None:
-    """History for a picture: the rhythm of turns, with a cut and the detector's markers."""
-    mic = ribbon.mic
-    for column in range(220):
-        you, other, sent = levels(column * COLUMN)
-        ribbon.set_reactive(Ribbon.mic, type(mic)(is_on_air=sent))
-        if column % 68 in (0, 19):
-            ribbon.mark("◆" if column % 68 == 0 else "◇")
-        ribbon.watch_meters(Meters(input=you, output=other))
-        ribbon.tick()
-    ribbon.set_reactive(Ribbon.mic, mic)
-    ribbon.watch_meters(scene.meters)
-
-
 async def paint(engine: DemoEngine, options: UiOptions, size: tuple[int, int], path: Path) -> None:
     """Set the scene up without a terminal and save its picture."""
     scene, app = engine.scene, VoiceChatApp(engine, options)
     async with app.run_test(size=size) as pilot:
         await pilot.pause(0.2)
         app.post_message(KeyboardKnown(27 if scene.release == "true" else None))
-        fill_ribbon(app.talk.query_one(Ribbon), scene)
-        if scene.t:
-            fill_timeline(app.talk.developer.timeline, scene.t)
+        fill_timeline(app.talk.developer.timeline, scene.t or ENDS)
         await pilot.press(*scene.keys)
         await at_rest(pilot)
         path.write_text(app.export_screenshot(), encoding="utf-8")

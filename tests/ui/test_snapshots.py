@@ -2,8 +2,7 @@
 
 A picture that differs is written beside its sample as `.new.svg`. After looking at it, take it over with
 `VOICECHAT_TAKE_SNAPSHOTS=1 python -m pytest tests/ui/test_snapshots.py`. Samples are compressed (`.svgz`, which
-browsers open). The ribbon moves with the clock and is left out. Another Textual may paint otherwise, so its version is
-kept.
+browsers open). Another Textual may paint otherwise, so its version is kept.
 """
 
 from __future__ import annotations
@@ -40,7 +39,6 @@ async def picture(state: str, size: tuple[int, int], theme: str) -> str:
         view = app.talk.numbers_view
         view.clock = lambda: view.came_at  # what goes on while the numbers are shown goes on
         view.fill()
-        app.talk.query_one("Ribbon").styles.visibility = "hidden"
         await at_rest(pilot)
         return settled(app.export_screenshot(title="voicechat"))
 

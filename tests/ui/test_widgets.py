@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from tests.support.event_rows import numbers, rows
-from tests.support.scenes import FREE, OPEN, PTT
+from tests.support.scenes import ENDS, FREE, OPEN, PTT, fill_timeline
 from tests.support.screen import change, lines, showing, text, until
 from voicechat.core.user_events import RecordingToggled
-from voicechat.core.view import ReplyView, View
+from voicechat.core.view import View
 from voicechat.engine.link import Batch, EventRow, Meters, Received, TapeShown
 from voicechat.ui.app import VoiceChatApp
+from voicechat.ui.history import TICK
 from voicechat.ui.inspector.entries import SLAB
 from voicechat.ui.pace import settled
 from voicechat.ui.widgets.deck import cells_of
 from voicechat.ui.widgets.event_list import EventList
 from voicechat.ui.widgets.events_pane import EventsPane
 from voicechat.ui.widgets.header_line import HeaderLine
-from voicechat.ui.widgets.ribbon import Ribbon, height_of
 
 
 def test_a_meter_runs_from_minus_60_to_0_dbfs_and_a_calm_one_in_five_steps() -> None:
@@ -31,19 +31,16 @@ async def test_the_meter_marks_the_threshold_and_the_level_in_figures() -> None:
         assert "━│━" in row and "−12 dB" in row
 
 
-def test_speech_fills_the_ribbon_and_a_quiet_room_does_not() -> None:
-    assert [height_of(level) for level in (None, -70, -52, -10, 0)] == [0, 0, 0, 8, 8]
-    assert height_of(-30) in (4, 5)
-
-
-async def test_the_ribbon_marks_cuts_and_what_went_nowhere() -> None:
-    async with showing("talk", (120, 36)) as (app, engine, pilot):
-        ribbon = app.talk.query_one(Ribbon)
-        engine.show(View(FREE, ReplyView("cut"), OPEN), Meters(input=-12))
-        await until(pilot, lambda: any(column.cut for column in ribbon.columns))
-        engine.show(View(PTT, ReplyView("ready"), OPEN), Meters(input=-11))
-        await until(pilot, lambda: ribbon.columns[-1].you > 0 and not ribbon.columns[-1].sent)
-        await until(pilot, lambda: "╳" in lines(app)[-6])
+async def test_the_ribbon_marks_a_cut_and_draws_what_went_nowhere_in_the_colour_of_rules() -> None:
+    async with showing("talk", (120, 36)) as (app, _, pilot):
+        ribbon, timeline = app.talk.developer.ribbon, app.talk.developer.timeline
+        fill_timeline(timeline)
+        for tick in range(40):
+            timeline.take_state(ENDS + tick * TICK, PTT, Meters(input=-11))
+        ribbon.advance()
+        await until(pilot, lambda: "╳" in lines(app)[-6] and "◆" in lines(app)[-7])
+        rule = ribbon.palette.style("rule").color
+        assert [part for part in ribbon.render_line(0) if "█" in part.text and part.style and part.style.color == rule]
 
 
 async def test_connection_and_reply_state_are_readable_at_every_width() -> None:

@@ -235,6 +235,8 @@ class History:
                 running, since, self._cut_from = self.reply.open, self._cut_from, None
                 if running is not None and running.kind == "playing":
                     self.reply.finish(row.t)
+                    if since is not None:
+                        self._mark("cut", row.t, "cut")
                 at = _past(parsed(row.payload).get("last_audible_at"), row.t)
                 if since is not None and at - since < 10.0:
                     self._wait("silence", since, max(since, at))

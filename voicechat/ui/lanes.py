@@ -110,7 +110,7 @@ def _selected(color: str, behind: str) -> tuple[str, str]:
 def timeline_rows(history: History, look: Look, voice: str, palette: Palette, width: int, height: int) -> list[Row]:
     """The lanes top to bottom: you, vad, mic, reply, the assistant, waits; the axis from 7 rows on, and both voices
     mirrored over two rows from 9 on."""
-    frame = Frame(look, max(1, width - LABEL))
+    frame = Frame(look, width)
     double = height >= 9
     you = Wave(frame, history.you, history.sent, "you")
     other = Wave(frame, history.assistant, None, "assistant")
@@ -126,19 +126,19 @@ def timeline_rows(history: History, look: Look, voice: str, palette: Palette, wi
     if double:
         lanes.append(("", "assistant", other.down(palette)))
     lanes.append(("waits", "quiet", _waits(history, frame)))
-    guides = [frame.column(m.at) for m in _marks(history, frame) if m.kind in ("started", "stopped")]
-    rows = [_row(palette, width, name, color, cells.guides(guides), frame) for name, color, cells in lanes]
+    guides = [frame.column(m.at) for m in marks_in(history, frame) if m.kind in ("started", "stopped")]
+    rows = [labelled(palette, width, name, color, cells.guides(guides), frame) for name, color, cells in lanes]
     if height >= 7:
-        rows.append(_row(palette, width, "", "quiet", _axis(frame), frame))
+        rows.append(labelled(palette, width, "", "quiet", _axis(frame), frame))
     return rows[:height]
 
 
 class Frame:
-    """Columns for times. The last column is the one in which `look.end` lies."""
+    """Columns for times, behind the names of the lanes. The last one is the column in which `look.end` lies."""
 
-    def __init__(self, look: Look, count: int) -> None:
+    def __init__(self, look: Look, width: int) -> None:
         self.look = look
-        self.count = count
+        self.count = count = max(1, width - LABEL)
         self.step = look.step
         self.first = math.floor(look.end / look.step + 1e-9) - count + 1
 
@@ -170,7 +170,7 @@ def level_of(decibels: float) -> int:
     return max(1, min(8, round((decibels - QUIETEST) / (LOUDEST - QUIETEST) * 8)))
 
 
-def _row(palette: Palette, width: int, name: str, color: str, cells: Cells, frame: Frame) -> Row:
+def labelled(palette: Palette, width: int, name: str, color: str, cells: Cells, frame: Frame) -> Row:
     label = clean(name, one_line=True)
     label = set_cell_size(label, LABEL - 2) if cell_len(label) > LABEL - 2 else label
     row = Row(palette, width).own(" " * (LABEL - 2 - cell_len(label))).spoken(label, color).own("  ")
@@ -212,7 +212,7 @@ def _heights(levels: Levels, frame: Frame) -> list[int]:
     return [level_of(levels.loudest(at, at + frame.step)) if at >= 0 else 0 for at in times]
 
 
-def _marks(history: History, frame: Frame) -> list[Mark]:
+def marks_in(history: History, frame: Frame) -> list[Mark]:
     marks = history.marks
     first = bisect_left(marks, frame.start, key=lambda mark: mark.at)
     last = bisect_left(marks, frame.end, key=lambda mark: mark.at)
@@ -232,7 +232,7 @@ def _vad(history: History, frame: Frame) -> Cells:
         cells.fill(start, end, "─", "you")
         if span.end is not None:
             cells.words(start, end, f"{span.end - span.start:.1f} s", "quiet")
-    for mark in _marks(history, frame):
+    for mark in marks_in(history, frame):
         glyph = {"started": "◆", "stopped": "◇", "committed": "↑"}.get(mark.kind)
         column = frame.column(mark.at)
         if glyph and not (mark.kind == "committed" and not cells.is_free(column, column + 1)):
@@ -258,7 +258,7 @@ def _mic(history: History, frame: Frame, voice: str) -> Cells:
 
 def _reply(history: History, frame: Frame) -> Cells:
     cells = Cells(frame.count)
-    errors = [frame.column(mark.at) for mark in _marks(history, frame) if mark.kind == "error"]
+    errors = [frame.column(mark.at) for mark in marks_in(history, frame) if mark.kind == "error"]
     for span in history.reply.between(frame.start, frame.end):
         start, end = _ends(span, history, frame)
         match span.kind:
@@ -272,7 +272,7 @@ def _reply(history: History, frame: Frame) -> Cells:
                 if span.end is not None:
                     cells.put(end - 1, "╸", "assistant")
                 cells.words(*_longest_between(errors, start, end), "playing out", "quiet")
-    for mark in _marks(history, frame):
+    for mark in marks_in(history, frame):
         column = frame.column(mark.at)
         if mark.kind == "cut":
             cells.put(column, "╳ cut", "mic-live")

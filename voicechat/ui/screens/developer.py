@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from voicechat.ui.screens.talk import TalkScreen
     from voicechat.ui.widgets.events_pane import EventsPane
     from voicechat.ui.widgets.problems_pane import ProblemsPane
+    from voicechat.ui.widgets.ribbon import Ribbon
     from voicechat.ui.widgets.timeline import Timeline
 
 Face = Literal["transcript", "list", "details", "problems"]
@@ -68,6 +69,12 @@ class Developer:
         from voicechat.ui.widgets.timeline import Timeline
 
         return Timeline()
+
+    @cached_property
+    def ribbon(self) -> Ribbon:
+        from voicechat.ui.widgets.ribbon import Ribbon
+
+        return Ribbon(self.timeline)
 
     def build(self) -> None:
         """Make the panes that are not part of the first frame, once."""
@@ -121,6 +128,7 @@ class Developer:
         if self.is_built:
             self.mark_selected()
             self.timeline.advance()
+            self.ribbon.advance()
 
     def mark_selected(self) -> None:
         """While the list follows nothing is selected: the newest event is where now is."""

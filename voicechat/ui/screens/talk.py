@@ -42,7 +42,6 @@ from voicechat.ui.widgets.deck import Deck
 from voicechat.ui.widgets.footer import Foot
 from voicechat.ui.widgets.glance import Glance
 from voicechat.ui.widgets.header_line import HeaderLine
-from voicechat.ui.widgets.ribbon import Ribbon
 from voicechat.ui.widgets.transcript import Transcript
 from voicechat.ui.widgets.turn import body_content
 from voicechat.ui.wording import Keys, Release, assistant_name, with_hint
@@ -133,7 +132,7 @@ class TalkScreen(Screen[None], Backdrop):
         self.consent = ConsentBox()
 
     def compose(self) -> ComposeResult:
-        """Header, main area, ribbon, deck, composer, footer; boxes float above the main area only."""
+        """Header, main area, deck, composer, footer; boxes float above the main area only."""
         cls = TalkScreen
         self._classify()  # before there are children to style anew
         yield HeaderLine().data_bind(cls.connection, cls.rtt, cls.numbers, cls.label, cls.writes, cls.tape, cls.hangs)
@@ -148,7 +147,6 @@ class TalkScreen(Screen[None], Backdrop):
         yield Static("", id="last", markup=False)
         yield Static("Too small for the talk: needs 60x16", id="too-small", markup=False)
         still = {"mic": cls.still_mic, "reply": cls.still_reply, "connection": cls.still_connection}
-        yield Ribbon().data_bind(cls.meters, cls.calm, cls.looked_at, **still)
         yield Deck().data_bind(
             *(cls.mic, cls.reply, cls.connection, cls.meters, cls.release, cls.keys, cls.notice, cls.calm, cls.sound),
             cls.read_only,
@@ -172,7 +170,8 @@ class TalkScreen(Screen[None], Backdrop):
         self.query_one("#talk").mount(
             self.numbers_view.data_bind(cls.numbers, cls.connection, cls.figures), self.developer.inspector
         )
-        self.mount(self.developer.timeline.data_bind(cls.voice, cls.calm), before=self.query_one(Ribbon))
+        drawn = (self.developer.timeline, self.developer.ribbon)
+        self.mount(*(one.data_bind(cls.voice, cls.calm) for one in drawn), before=self.query_one(Deck))
         self.developer.timeline.hits = self.developer.inspector.hits
 
     # what the engine says
@@ -197,17 +196,10 @@ class TalkScreen(Screen[None], Backdrop):
         transcript = self.query_one(Transcript)
         before = {turn.key: transcript.records.get(turn.key) for turn in turns.changed}
         transcript.take(turns)
-        for turn in turns.changed:
-            self._mark_voice(before[turn.key], turn)
         if turns.order is not None or any(counts_anew(before[turn.key], turn) for turn in turns.changed):
             self._count_turns()
         elif self.size_class == "tiny":
             self.show_last()
-
-    def _mark_voice(self, before: TurnView | None, turn: TurnView) -> None:
-        is_news = turn.vad == "started" if before is None else turn.vad != before.vad
-        if turn.who == "you" and turn.vad and is_news:
-            self.query_one(Ribbon).mark("◆" if turn.vad == "started" else "◇")
 
     def _count_turns(self) -> None:
         transcript = self.query_one(Transcript)

@@ -155,7 +155,7 @@ class Timeline(Painted, can_focus=True):
 
     @property
     def frame(self) -> Frame:
-        return Frame(Look(self.end, self.step), self.count)
+        return Frame(Look(self.end, self.step), self.size.width)
 
     def look(self) -> Look:
         frame = self.frame
