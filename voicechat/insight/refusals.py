@@ -29,7 +29,9 @@ AUTH = set(
 )
 EXPIRED_TOKEN = {"token_expired", "ephemeral_token_expired", "client_secret_expired"}
 RATE = {"rate_limit_exceeded", "inference_rate_limit_exceeded", "too_many_requests"}
-RETIRED_MODELS = re.compile(r"gpt-4o(-mini)?-realtime-preview|gpt-realtime(-mini)?(-20\d\d-\d\d-\d\d)?\b(?!-)")
+RETIRED_MODELS = re.compile(
+    r"gpt-4o(-mini)?-realtime-preview|gpt-realtime(-mini)?(-20\d\d-|\b.{0,80}\b(?:deprecated|retired|shut ?down))"
+)
 CODES = {
     "conversation_already_has_active_response": "active-response-conflict",
     "response_cancel_not_active": "cancel-without-response",
@@ -75,9 +77,12 @@ SAYINGS = tuple(
             "auth-failed",
         ),
         (r"billing (?:hard )?limit|credit balance|exceeded your current quota|insufficient.quota", "quota-or-billing"),
-        (r"realtime beta api is no longer|beta_api_shape_disabled", "beta-retired"),
+        (r"realtime beta api is no longer|beta_api_shape_disabled|unknown beta requested", "beta-retired"),
         (r"rate limit (?:reached|exceeded|hit)|too many requests|exceeded .{0,40}\brate limit", "rate-limited"),
-        (r"audio content of [\d.]{1,12} ?ms is already shorter", "truncate-past-the-end"),
+        (
+            r"audio content of [\d.]{1,12} ?ms is already shorter|only model output audio messages can be truncated",
+            "truncate-past-the-end",
+        ),
         (
             r"(?:tool|function) call.{0,60}not found in conversation|no (?:tool|function) call found|"
             r"call_id.{0,40}(?:not found|does not (?:exist|match))",
@@ -98,7 +103,7 @@ SAYINGS = tuple(
             "model-cannot-do-realtime",
         ),
         (r"passing a .{0,40}session update event to a .{0,40}session is not allowed", "dialect-mismatch"),
-        (r"the server had an error (?:while )?processing", "response-failed"),
+        (r"the server had an error (?:while )?processing|\bresponse failed with error type", "response-failed"),
         (
             r"audio buffer (?:\(?\w{1,20}\)? )?(?:exceed(?:s|ed)|overflow|(?:is )?full\b)|"
             r"(?:exceed(?:s|ed)|over) (?:the )?(?:max\w{0,4}|limit).{0,24}audio buffer",
@@ -198,7 +203,7 @@ def problem_of(failure: Failure, model: SessionModel) -> str:
     theirs = model.configured.turns_are_theirs
     if model.configured.turn_detection is UNKNOWN:
         theirs = "input_audio_buffer.speech_stopped" in model.witness.seen  # only a server that detects turns tells
-    if problem == "empty-commit" and theirs:
+    if problem == "empty-commit" and theirs and failure.said is not None:
         return "commit-with-server-vad"
     if problem == "session-limit" or failure.status == 503:
         return "session-limit"
@@ -224,6 +229,14 @@ def problem_of(failure: Failure, model: SessionModel) -> str:
     if failure.told_by == "error" and failure.kind == "invalid_request_error" and failure.param:
         return "client-event-refused"
     return "response-failed" if failure.told_by == "response.done" or failure.kind == "server_error" else ""
+
+
+def failure_as(code: str, model: SessionModel, record: Record) -> Failure | None:
+    """The failure that this very record told, if it is one of that code."""
+    failure = model.failure
+    if failure is None or failure.at.seq != record.seq or problem_of(failure, model) != code:
+        return None
+    return failure
 
 
 def _concerns_session(failure: Failure) -> bool:

@@ -139,6 +139,10 @@ class SessionModel:
                 return one
         return None
 
+    def sorry(self, about: str) -> Evidence | None:
+        """What the writer of a log says of it, unless a failure explains what they are sorry about."""
+        return self.complaints.get(about) if self.failure is None else None
+
     @property
     def newest(self) -> Answer | None:
         """The last answer of the conversation, running or done."""

@@ -8,7 +8,7 @@ from typing import Any
 from voicechat.insight.checks import check
 from voicechat.insight.facts import UNKNOWN, Answer, value_at
 from voicechat.insight.records import LOG_ENDED, Ended, Evidence, Finding, Record, elapsed, found, number, part, text
-from voicechat.insight.refused_field import failure_as
+from voicechat.insight.refusals import failure_as
 from voicechat.insight.session_model import USER_ACTS, SessionModel
 
 ANSWER_WITHOUT_AUDIO = "answer-without-audio"
@@ -81,7 +81,7 @@ def answer_without_audio(model: SessionModel, record: Record) -> Iterator[Findin
 
 def _silent_in_text(model: SessionModel) -> Iterator[Finding]:
     """The writer of the log misses the sound, or the client has none to play, and all answers are text."""
-    sorry, seen = model.complaints.get("silence") or model.complaints.get("no-reply"), model.witness.seen
+    sorry, seen = model.sorry("silence") or model.sorry("no-reply"), model.witness.seen
     is_text = not seen.isdisjoint(TEXT) and seen.isdisjoint(SOUND)
     if sorry is not None and is_text:
         answer = model.newest
@@ -140,7 +140,7 @@ def audio_format_mismatch(model: SessionModel, record: Record) -> Iterator[Findi
 
 def _sounds_wrong(model: SessionModel) -> Iterator[Finding]:
     """The writer of the log hears what bytes of another format sound like."""
-    sorry = model.complaints.get("format")
+    sorry = model.sorry("format")
     in_force = format_of(value_at(model.configured.in_force, "audio", "output", "format")) or PLAIN["pcm16"]
     if sorry is not None and (model.answers or model.configured.created or model.configured.updated):
         at = model.configured.updated or model.configured.created
@@ -233,7 +233,7 @@ def audio_tail_missing(model: SessionModel, record: Record) -> Iterator[Finding 
     """Is the end of answers cut off, although nobody cut in?"""
     answer = model.newest
     if record.type == LOG_ENDED:
-        sorry, is_cut = model.complaints.get("tail"), any(one.status == "cancelled" for one in model.answers.values())
+        sorry, is_cut = model.sorry("tail"), any(one.status == "cancelled" for one in model.answers.values())
         if sorry is not None and answer is not None and answer.done is not None and not is_cut:
             yield _audio_tail_missing_finding(answer, model.last["playback.cut"], sorry, 0.7)
         return

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 from voicechat.insight.checks import check
 from voicechat.insight.records import LOG_ENDED, Ended, Evidence, Finding, Record, found, number, part, text
-from voicechat.insight.refusals import problem_of
-from voicechat.insight.refused_field import failure_as
+from voicechat.insight.refusals import failure_as, problem_of
 from voicechat.insight.session_model import SessionModel
 
 CONNECTION_LOST = "connection-lost"

@@ -43,8 +43,9 @@ def self_echo(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
         yield Ended(SELF_ECHO, record.mark())
     elif record.type == LOG_ENDED:
         yield from _echoes(model, list(model.segments.values()))
-        sorry, cut = model.complaints.get("itself") or model.complaints.get("echo"), _cut_by_server(model)
-        if "itself" in model.complaints and model.answers and not cut:
+        sorry, cut = model.sorry("itself") or model.sorry("echo"), _cut_by_server(model)
+        is_heard = any(one.over_answer or one.after for one in model.segments.values())
+        if model.sorry("itself") and model.answers and is_heard and not cut:
             heard = next(reversed(model.answers.values())).first_output
             yield _self_echo_finding("Who saw it says that the assistant hears itself.", 0.65, heard, sorry)
         elif sorry is not None and cut:
@@ -191,7 +192,7 @@ def _mostly_cut(model: SessionModel) -> list[Answer]:
     if len(cut) >= TIMES <= len(model.skipped):
         return cut  # the client dropped what was heard as no words
     spoken = [one for one in model.segments.values() if one.transcript]
-    if cut and not spoken and "stops" in model.complaints:
+    if cut and not spoken and model.sorry("stops"):
         return cut
     hummed = [one for one in cut if (next_ := segment_after(one, spoken)) and HUM.search(next_.transcript or "")]
     if len(hummed) >= TIMES:
@@ -402,17 +403,18 @@ def _before_the_services_end(model: SessionModel, record: Record) -> Iterator[Fi
 def _before_its_end(model: SessionModel, record: Record) -> Iterator[Finding]:
     """The client tells of the end of its playback, and had opened the mic before."""
     opened, closed, newest = model.mic.changed, model.mic.reopened_after, model.newest
-    if not model.mic.is_open or opened is None or closed is None or newest is None or newest.first_output is None:
+    heard = (newest.first_output if newest is not None else None) or model.last["playback.began"]
+    if not model.mic.is_open or opened is None or closed is None or heard is None:
         return
     apart = elapsed(opened, record.mark())
     act = model.last.newest(*USER_ACTS)
-    if apart is None or apart < CLOSE_BY or opened.seq < newest.first_output.seq:
+    if apart is None or apart < CLOSE_BY or opened.seq < heard.seq:
         return
-    ahead = elapsed(closed, newest.first_output)
-    if closed.seq < newest.first_output.seq and (ahead is None or ahead > AHEAD):
+    ahead = elapsed(closed, heard)
+    if closed.seq < heard.seq and (ahead is None or ahead > AHEAD):
         return  # it was closed for something else
     if act is None or act.seq < closed.seq:
-        yield _mic_reopened_too_early_finding(model, closed, newest.first_output, opened)
+        yield _mic_reopened_too_early_finding(model, closed, heard, opened)
 
 
 def _mic_reopened_too_early_finding(

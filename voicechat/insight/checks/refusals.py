@@ -7,13 +7,17 @@ own.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from voicechat.insight.facts import Failure
 from voicechat.insight.records import Ended, Evidence, Finding, Record, Severity, found, part
-from voicechat.insight.refusals import FAILURES
-from voicechat.insight.refused_field import failure_as
+from voicechat.insight.refusals import FAILURES, failure_as
 from voicechat.insight.session_model import SessionModel
+from voicechat.protocol.problems import canonical_path, nearest
+from voicechat.protocol.session_config import check_session
+from voicechat.protocol.session_fields import ELSEWHERE
 
 WELL = "response.done completed"
 """In `ends`: an answer that came to its end."""
@@ -27,9 +31,10 @@ class Refused:
     code: str
     severity: Severity
     title: str
-    """`{name}` is the code or status in brackets, `{minutes}` the number that the message names, else 60."""
+    """`{name}` is the code or status in brackets, `{minutes}` the number that the message names, else 60, `{field}` the
+    field that was refused: then the cure says what to do where no table of fields knows better."""
     cause: str
-    """Where the failure has no words of its own."""
+    """Where the failure has no words of its own, or where it names the `{field}`."""
     cure: str
     rests_on: str
     confidence: float = 0.95
@@ -52,15 +57,17 @@ class Refused:
             return
         name = failure.code or failure.kind or (f"HTTP {failure.status}" if failure.status else "")
         minutes = _MINUTES.search(failure.message)
-        filled = {"{name}": f" ({name})" if name else "", "{minutes}": minutes[1] if minutes else "60"}
-        title, cure = self.title, self.cure
+        field = failure.param or "a field"
+        filled = {"name": f" ({name})" if name else "", "minutes": minutes[1] if minutes else "60", "field": field}
+        title, cause, cure = self.title, self.cause, self.cure
         for sign, words in filled.items():
-            title, cure = title.replace(sign, words), cure.replace(sign, words)
+            title, cause, cure = (said.replace(f"{{{sign}}}", words) for said in (title, cause, cure))
+        cure = field_cure(field, failure, model, cure) if "{field}" in self.title else cure
         yield found(
             self.code,
             self.severity,
             title,
-            cause=failure.message or self.cause,
+            cause=cause if cause != self.cause else failure.message or cause,
             cure=cure,
             evidence=(self._before(model), failure.said.at if failure.said else None, failure.at),
             rests_on=self.rests_on,
@@ -85,6 +92,41 @@ class Refused:
             case "response-failed":
                 return model.newest.created if model.newest is not None else None
         return None
+
+
+MOST_OTHERS = 3
+
+
+def field_cure(field: str, failure: Failure, model: SessionModel, otherwise: str) -> str:
+    """What to change about a refused field, and what else is wrong in the same update."""
+    if model.witness.is_live:
+        return f"{otherwise} Sessions of GPT-Live are strict: a field they do not know is an error."
+    session = part(failure.said.event, "session") if failure.said is not None else {}
+    return (advice(field, session) or otherwise) + also_wrong(field, session)
+
+
+def also_wrong(field: str, session: Mapping[str, Any]) -> str:
+    """What the service would have refused next in the same update; empty if nothing is known of."""
+    problems = [one for one in check_session(session).problems if one.severity == "error"]
+    canonical = canonical_path(field)
+    others = [one for one in problems if one.path != field and canonical_path(one.path) != canonical]
+    return "".join(f" {one.path} is wrong as well: {one.message}." for one in others[:MOST_OTHERS])
+
+
+def advice(field: str, session: Mapping[str, Any]) -> str:
+    """The exact change, from the same table that checks our own updates; empty if it knows none."""
+    canonical = canonical_path(field)
+    for problem in check_session(session).problems:
+        if problem.path == field or canonical_path(problem.path) == canonical:
+            said = f"{problem.message}; {problem.hint}" if problem.hint else problem.message
+            end = "" if said.endswith(("?", ".", "!")) else "."
+            allowed = f" Allowed: {', '.join(problem.allowed[:12])}." if problem.allowed else ""
+            return f"{field} {said}{end}{allowed} Change it or leave it out, and send the update again."
+    name = field.rsplit(".", 1)[-1]
+    if name in ELSEWHERE and ELSEWHERE[name] != field:
+        return f"Say {ELSEWHERE[name]} instead of {field}, and send the update again."
+    guess = nearest(name, ELSEWHERE)
+    return f"Leave {field} out ({guess}), and send the update again." if guess else ""
 
 
 CHECKS = (
@@ -256,8 +298,8 @@ CHECKS = (
     Refused(
         "truncate-past-the-end",
         "warning",
-        "The client truncated an answer behind its end.",
-        "audio_end_ms was larger than the sound that the service has of this item.",
+        "The client truncated an answer behind the end of its sound.",
+        "audio_end_ms was larger than the sound that the service has of this item, which may have none yet.",
         "Count the samples that were played of this item (24,000 a second), from 0 at each new item, and send at most "
         "the length that was received: min(played_ms, received_ms). Wall-clock time since the first delta is too much.",
         "audio_end_ms must not be larger than the duration of the item's audio",
@@ -281,6 +323,26 @@ CHECKS = (
         "Bring the library up to date; let a handler pass over types that it does not know instead of raising.",
         "services add events; clients must pass over unknown types",
         0.88,
+    ),
+    Refused(
+        "unknown-session-field",
+        "error",
+        "The service does not know {field}, and so refused the whole session.update.",
+        "For {field} the whole update was refused: nothing that was asked for with it is in force.",
+        "Leave {field} out and send the update again.",
+        "services refuse a whole session.update for one bad field",
+        0.97,
+        ends=("session.updated",),
+    ),
+    Refused(
+        "wrong-field-type",
+        "error",
+        "The value of {field} is not what the service takes, and the whole session.update was refused.",
+        "The value has the wrong type, or is none of the allowed ones.",
+        "Give {field} the type the message names, or leave it out.",
+        "field, type and range are checked in the dialect in use; `output_audio_format` of the beta dialect is a word, "
+        "of GA an object",
+        ends=("session.updated",),
     ),
     Refused(
         "voice-locked",

@@ -21,7 +21,7 @@ from voicechat.insight.records import (
     part,
     text,
 )
-from voicechat.insight.refused_field import failure_as
+from voicechat.insight.refusals import failure_as
 from voicechat.insight.session_model import SessionModel
 
 ACTIVE_RESPONSE_CONFLICT = "active-response-conflict"
@@ -127,7 +127,8 @@ def was_at_birth(model: SessionModel, answer: Answer) -> bool:
     lived = elapsed(answer.created, answer.cancel or answer.done)
     if lived is not None and lived < CANCELLED_AT_BIRTH_AT_ONCE:
         return True
-    if lived is None and answer.cancel is not None and answer.cancel.seq == answer.created.seq + 1:
+    ended, apart = (answer.cancel, 1) if answer.cancel is not None else (answer.done, 2)
+    if lived is None and ended is not None and ended.seq - answer.created.seq <= apart:
         return True
     return prints_output(model)
 
@@ -234,7 +235,7 @@ def _heard_twice(model: SessionModel) -> Iterator[Finding]:
         if not first.calls and not any(first.created.seq < seq < second.created.seq for seq in inputs)
     ]
     asked = [(first, second) for first, second in pairs if _is_by_machine(first, second)]
-    if (sorry := model.complaints.get("twice")) is not None and pairs:
+    if (sorry := model.sorry("twice")) is not None and pairs:
         first, second = pairs[0]
         yield _twice("One turn got two answers.", 0.8, first.created, second.asked, second.created, sorry)
     elif len(asked) >= TIMES:
@@ -420,8 +421,8 @@ def _left_at_the_end(model: SessionModel) -> Iterator[Finding]:
     said = [one for one in model.segments.values() if not one.is_empty and one.failed is None]
     turns = [mark for one in said if (mark := one.committed or one.transcribed) is not None]
     left = [mark for mark in turns if not any(seq > mark.seq for seq in marks)]
-    sorry, waits = model.complaints.get("no-reply"), model.last["client.waits"]
-    mute = sorry or model.complaints.get("silence")
+    sorry, waits = model.sorry("no-reply"), model.last["client.waits"]
+    mute = sorry or model.sorry("silence")
     if mute and model.witness.tells_turns and any(one.transcript for one in model.segments.values()):
         if model.answers and not any(one.words for one in model.answers.values()):
             yield _unanswered("silent", *left, *(one.created for one in model.answers.values()), mute)

@@ -20,8 +20,7 @@ from voicechat.insight.records import (
     part,
     text,
 )
-from voicechat.insight.refusals import GA_ONLY
-from voicechat.insight.refused_field import failure_as, field_cure
+from voicechat.insight.refusals import GA_ONLY, failure_as
 from voicechat.insight.session_model import USER_ACTS, SessionModel
 
 COMMIT_WITH_SERVER_VAD = "commit-with-server-vad"
@@ -183,57 +182,6 @@ def dialect_mismatch(model: SessionModel, record: Record) -> Iterator[Finding | 
         evidence=(model.configured.created, failure.said.at if failure.said else None, failure.at),
         rests_on="the dialect is known from session.created, never from the address",
         confidence=0.93,
-    )
-
-
-UNKNOWN_SESSION_FIELD = "unknown-session-field"
-
-
-@check(UNKNOWN_SESSION_FIELD, "error", "session.updated")
-def unknown_session_field(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
-    """Was a session.update refused for a field that the service does not have?"""
-    if record.type == "session.updated":
-        yield Ended(UNKNOWN_SESSION_FIELD, record.mark())
-        return
-    failure = failure_as(UNKNOWN_SESSION_FIELD, model, record)
-    if failure is None:
-        return
-    field = failure.param or "a field"
-    yield found(
-        UNKNOWN_SESSION_FIELD,
-        "error",
-        f"The service does not know {field}, and so refused the whole session.update.",
-        cause="One unknown field costs the whole update: nothing that was asked for with it is in force.",
-        cure=field_cure(field, failure, model, f"Leave {field} out and send the update again."),
-        evidence=(failure.said.at if failure.said else None, failure.at),
-        rests_on="services refuse a whole session.update for one bad field",
-        confidence=0.97,
-    )
-
-
-WRONG_FIELD_TYPE = "wrong-field-type"
-
-
-@check(WRONG_FIELD_TYPE, "error", "session.updated")
-def wrong_field_type(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
-    """Was a session.update refused for a value of the wrong type or out of range?"""
-    if record.type == "session.updated":
-        yield Ended(WRONG_FIELD_TYPE, record.mark())
-        return
-    failure = failure_as(WRONG_FIELD_TYPE, model, record)
-    if failure is None:
-        return
-    field = failure.param
-    yield found(
-        WRONG_FIELD_TYPE,
-        "error",
-        f"The value of {field} is not what the service takes, and the whole session.update was refused.",
-        cause=failure.message or "The value has the wrong type, or is none of the allowed ones.",
-        cure=field_cure(field, failure, model, f"Give {field} the type the message names, or leave it out."),
-        evidence=(failure.said.at if failure.said else None, failure.at),
-        rests_on="field, type and range are checked in the dialect in use; `output_audio_format` of the beta "
-        "dialect is a word, of GA an object",
-        confidence=0.95,
     )
 
 

@@ -78,8 +78,9 @@ def _answered_too_soon(model: SessionModel) -> Iterator[Finding]:
     segments = [one for one in model.segments.values() if one.transcript and not one.is_empty]
     if any(repeats_the_answer(one) or HUM.search(one.transcript or "") for one in segments):
         return  # an echo, or hums that cut
-    sorry, cut = model.complaints.get("cut"), [one for one in answers if one.reason == "turn_detected"]
-    if sorry is not None and (cut or len(model.segments) >= PIECES):
+    sorry, cut = model.sorry("cut"), [one for one in answers if one.reason == "turn_detected"]
+    broken = [one for one in model.segments.values() if _is_short(one) or (one.transcript or "")[-1:].isalnum()]
+    if sorry is not None and (cut or len(broken) >= TIMES):
         title = "Answers begin before the user has finished."
         yield _segments_too_short_finding(model, title, [*(one.done for one in cut), sorry], 0.7)
         return
@@ -238,7 +239,7 @@ OF_LATIN = {"en", "de", "fr", "es", "it", "pt", "nl", "sv", "no", "da", "pl", "c
 )
 def transcript_hallucinated(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
     """The prompt may stand behind the transcript in a log, so both are waited for."""
-    sorry = model.complaints.get("invented") if record.type == LOG_ENDED else None
+    sorry = model.sorry("invented") if record.type == LOG_ENDED else None
     heard_itself = any(repeats_the_answer(one) for one in model.segments.values())
     if (
         sorry is not None
@@ -425,7 +426,9 @@ ITEMS = {"conversation.item.created", "conversation.item.added", "conversation.i
 def transcription_off(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
     """Are there no words of yours because nobody writes them down?"""
     config = model.configured
-    sorry = model.complaints.get("no-transcript") if record.type == LOG_ENDED else None
+    waits = model.last["client.waits"]
+    sorry = model.sorry("no-transcript") or (waits if waits is not None and "transcript" in waits.ref else None)
+    sorry = sorry if record.type == LOG_ENDED else None
     if record.type != "input_audio_buffer.committed" and sorry is None:
         if config.transcription not in (None, UNKNOWN):
             yield Ended(TRANSCRIPTION_OFF, record.mark())

@@ -105,8 +105,8 @@ LONGEST = 400
 _CLAUSES = re.compile(r"[,，;；。()（）—–|]|\b(?=(?:will|until|waiting)\b)|(?=[直等将])(?=直到|等待|将)|->|=>|→")
 _BUFFER = re.compile(r"\b(?:output_audio_buffer|response|input_audio_buffer)\.[a-z_.]+")
 _REPLY = re.compile(
-    r"(?<=for )(?:an? |the |its |ai |model |assistant |server |bot ){0,2}"
-    r"(?:response|reply|answer|to (?:speak|talk))\b|回复|回答|响应",
+    r"(?<=for )(?:an? |the |its |ai |model |assistant |server |bot |user ){0,2}"
+    r"(?:response|reply|answer|transcript(?:ion)?|to (?:speak|talk))\b|回复|回答|响应",
     re.I,
 )
 _DENIED = re.compile(r"\bnot\b|并非|不是")
@@ -123,6 +123,9 @@ FEWEST_WORDS = 3
 """Of a sentence that somebody writes."""
 _PROGRAM = re.compile(r"[{}<>|=\t]|\w\(|://|^\W*(?:\d|[A-Z]{3,}\b|\[\w)")
 """Marks of a line that a program printed."""
+
+_SPOKEN = re.compile(r"transcri|\b(?:said|says)\b|[:>]\s*[\"“'].{1,300}[\"”']\W*$|^\W*[a-z]{2,12}> ", re.I)
+"""Words that are quoted: what somebody says in the talk about errors is none."""
 
 Told = Mapping[str, Any]
 
@@ -150,12 +153,13 @@ def complaints_in(said: str) -> Iterator[Told]:
 
 
 def _acts_of(said: str) -> Iterator[Told]:
-    is_trouble = _may_be_trouble(said)
+    turn = turn_in(said)
+    is_trouble = _may_be_trouble(said) and not (turn is not None and turn["words"] and _SPOKEN.search(said))
     if is_trouble and (error := _refusal(said) or _of_client(said)):
         yield error
         return
     lost = list(_of_line(said)) if is_trouble else []
-    if not lost and (turn := turn_in(said)) is not None:
+    if not lost and turn is not None:
         yield turn
         if turn["words"]:
             return  # what somebody says in the talk is no act of the client

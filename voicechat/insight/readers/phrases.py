@@ -149,7 +149,7 @@ MIC_CLOSED = pattern(
 )
 MIC_SET = Phrase(
     r"\b(?:set)?(?:mic\w{0,20}|(?:audio|local|input)?track)[\w.\[\]]{0,24}?enabled?\W{1,4}(true|false)\b|"
-    r"\b(?:is|set)?(?:mic\w{0,12})?mut(?:ed?)\W{1,4}(true|false)\b"
+    r"\b(?:is|set)?_?(?:mic\w{0,12})?mut(?:ed?)\W{1,4}(true|false)\b"
 )
 """`micEnabled: false`, `track.enabled = true`, `setMicrophoneMute(true)`: group 1 enabled, group 2 muted."""
 
@@ -227,6 +227,7 @@ LOST = pattern(
     r"丢失|异常|中断|意外|失败)",
     r"(?:connection|socket)\w{0,12} (?:was |is |has )?(?:been )?(?:closed|terminated) "
     r"(?:unexpectedly|abnormally|by (?:the )?(?:peer|remote|server))",
+    r"\bsocket (?:read |write )?error\b|\bread error on|received session close|\bsignal (?:client|connection) closed|"
     r"closed before the connection (?:is|was) established|closed unexpectedly|unexpected(?:ly)? clos|socket hang up",
     r"data ?channel.{0,24}\b(?:is |was |has )?(?:closed|error)\b",
     r"(?:连接|网络)(?:已)?(?:断开|丢失|中断)|onclose.{0,30}" + _UNASKED,
@@ -252,9 +253,10 @@ CLOSED_NORMALLY = pattern(
 )
 """Somebody closed it in order; the log may show that nothing had been said yet."""
 NO_REPLY = pattern(
-    r"(?:reply|response|answer)\w{0,4} (?:has |was )?timed? ?out|"
+    r"(?:reply|response|answer)(?:\.?\w{1,8})? (?:has |was )?timed? ?out|"
     r"timed? ?out (?:while )?waiting for .{0,24}(?:response|reply|answer)|"
-    r"no (?:response|reply|answer) (?:from|received|was received|within)"
+    r"no (?:response|reply|answer) (?:from|received|was received|within)|"
+    r"nothing (?:was |has been )?(?:received|came|arrived|happened)\b.{0,24}\b\d{1,3} ?s(?:ec\w*)?\b"
 )
 OF_ANOTHER_SERVICE = pattern(
     r"redis|postgres|mysql|mongo|database|\bdb\b|sqlite|kafka|rabbitmq|smtp|supabase|firebase|sentry|analytics|prisma|"
@@ -278,11 +280,14 @@ UNKNOWN_EVENT = pattern(
     r"fail\w{0,3} to (?:parse|deserialize|decode) .{0,30}\bevent\b|(?:unknown|unrecognized|unsupported) .{0,16}event"
     r".{0,60}(?:exception|error)|"
     r"(?:error|exception|raise|panic).{0,60}(?:unknown|unrecognized|unsupported) .{0,16}event|"
+    r"\b(?:keynotfound|typemismatch|valuenotfound|datacorrupted)\((?:codingkeys|swift|core\.|any|string)|"
+    r"json: cannot unmarshal|jsonexception: the json value|json(?:decoding|mapping)exception|unrecognizedproperty|"
     r"keyerror: ['\"](?:response|session|conversation|input_audio_buffer|output_audio_buffer)\."
 )
 """A library that fails on an event it does not know."""
 NO_AUDIO = pattern(
     r"\b(?:response|answer|reply)\b.{0,30}\bwithout (?:any )?audio\b|\bhad_audio\W{1,3}false\b|"
+    r"\b0 (?:bytes|frames|samples|chunks)\b.{0,12}\b(?:received|played)\b.{0,24}\b(?:session|call|turn|response)\b|"
     r"\bno audio (?:output |deltas? )?(?:in|came with) (?:the )?(?:response|answer|reply)\b"
 )
 """A client that counts what an answer brought."""
@@ -313,7 +318,8 @@ NO_ERROR = Phrase(
     r"error handl|handle_error|on_?error\b|raise \w|except\b"
 )
 FAILS = pattern(
-    r"error|fail|refus|reject|denied|cannot|can't|could not|unable|invalid|exception|❌|✗|✘|\[E\]|错误|失败|拒绝"
+    r"error|fail|refus|reject|denied|nothing |time(?:d )?out|cannot|can't|could not|unable|invalid|exception|"
+    r"❌|✗|✘|\[E\]|错误|失败|拒绝"
 )
 MENDED = pattern(r"reconnect(?:ed|ion successful)|connection (?:restored|re-?established)|重连成功")
 CLOSE_CODE = re.compile(r"\b(1001|1005|1006|1008|1011|1012|1013|4\d\d\d)\b")
@@ -415,7 +421,7 @@ COMPLAINTS: dict[str, Phrase] = {
         r"verzögerung|dauert (?:zu|sehr) lange|很慢|延迟|trop lent|tarda (?:mucho|demasiado)",
     ),
     "itself": pattern(
-        r"\b(?:talk|speak|answer|respond|repl|listen|hear|interrupt|trigger)\w{0,4}\b.{0,16}\b(?:to )?itself\b",
+        r"\b(?:talk|speak|answer|respond|repl|listen|hear|interrupt|trigger)\w{0,4}\b.{0,16}(?<!by )\bitself\b",
         r"\b(?:hears?|answers?|transcribes?|picks? up)\b.{0,16}\b(?:its|his|her) own\b",
         r"\bmic\w{0,8}\b.{0,40}\b(?:captur|pick|hear|re-?open)\w{0,4}\b.{0,40}"
         r"\b(?:(?:end|part) of (?:the|its)|before|while)\b.{0,40}\b(?:announce|playback|finish|" + _SPEAKS + ")",
@@ -429,13 +435,14 @@ COMPLAINTS: dict[str, Phrase] = {
         r"(?:ヘッドホン|イヤホン)なし|スピーカーで|没戴耳机|外放|ohne (?:kopfhörer|headset)|sans casque",
     ),
     "format": pattern(
-        r"chipmunk|fast.?forward|sped up|slow(?:ed)?[- ](?:motion|down)|\bgarbled|\bdistort|\bcrackl|\brobotic\b",
+        r"chipmunk|fast.?forward|sped up|slow(?:ed)?[- ](?:motion|down)|\bgarbled",
         r"\bhigh.pitched|\b(?:only|just|hear|persistent|white|loud|pure) (?:a |some )?(?:static|noise|hiss)",
         r"\bstatic\b.{0,20}\b(?:noise|audio|sound)|gibberish|rauschen|verzerrt|杂音|噪音|grésille|雑音",
         r"(?:sounds?|audio|speech|voice|plays?|speaks?)\b.{0,24}\b(?:too|very|twice as) (?:fast|slow|high|low)\b",
     ),
     "tail": pattern(
-        r"\b(?:last|final|end|tail)\b.{0,40}\b(?:missing|cut|lost|gone|swallowed|truncated|clipped|never)\b",
+        r"\b(?:(?:last|final) (?:\w+ ){0,2}(?:words?|syllables?|sentence|parts?|seconds?)|(?:end|tail) of)\b.{0,40}"
+        r"\b(?:missing|cut|lost|gone|swallowed|truncated|clipped|never)\b",
         r"\bcut(?:s|ting)?[ -]?off\b.{0,24}\b(?:last|end)\b",
         r"\b(?:miss|cut|los|clip|truncat)\w{1,4} (?:off )?the (?:last|end|final)\b",
         r"letzte (?:wort|silbe)|dernier mot|最后(?:几个字|一句|一个字)|última palabra",
@@ -495,7 +502,8 @@ TROUBLE = pattern(
     r"reset|abort|expired|exceed|already|too |only |empty|time(?:d|out)|limit|maximum|quota|billing|credit|api.?key|"
     r"disconnect|disabled|deprec|retired|shut ?down|discontinu|abnormal|unexp|hang up|wss?:|resol|unreach|"
     r"getaddr|gaierror|locked|no (?:re|an|lo)|\be(?:conn|timed|host|net|notf|ai_)|deploy|variant|sdp|"
-    r"bearer|without|had_audio|no audio|断开|丢失|异常|中断|失败|错误|意外"
+    r"bearer|without|nothing|\b0 (?:byte|frame|sample|chunk)|had_audio|no audio|notfound|mismatch|corrupted|unmarshal|"
+    r"unrecogni|断开|丢失|异常|中断|失败|错误|意外"
 )
 TROUBLE_IN_NUMBERS = re.compile(r"[45]\d\d|10[01]\d")
 """A sentence without any of these tells of no failure."""

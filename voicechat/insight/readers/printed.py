@@ -67,6 +67,7 @@ _WAITED_FOR = re.compile(
     r"(?:\s*+[:'\"`\[(])?\s*+$",
     re.I,
 )
+_DID_NOT_COME = re.compile(r"['\"`*]{0,3}:? (?:timeout|timed out|overdue|missing|(?:was |is )?(?:never|not) )", re.I)
 _BESIDE = re.compile(r"(?:wait(?:ing|s)?\b|等待|直到|未收到|\bno\b|\bnever\b|\bwithout\b|\btimeout\b)[^{]{0,40}$", re.I)
 _TIME_LINE = re.compile(r"(?:(\d\d):)?(\d\d):(\d\d\.\d+)\s*$")
 _INSIDE = re.compile(r"\s+\S|[\"'}\])]|[\w$]+\s*[:=]\s*|\[\[")
@@ -300,6 +301,10 @@ class Printed:
         if not value.is_whole and _CUT.search(rest) is None and len(rest) < LONGEST_LINE:
             self._open = _Open(number, rest, t, told)
             return
+        before = next(failures_in(rest[: rest.find("{")]), None) if "{" in rest else None
+        if before is not None and before.get("code") == "client-unknown-event":
+            yield Line(number, Found(before, t, "local"))
+            return
         events = list(self._events(number, value.value, t, told))
         if not events and isinstance(value.value, Mapping):
             events = list(self._named_beside(number, rest, value, t, told))
@@ -371,7 +376,7 @@ class Printed:
             if not (name in SERVER or name in CLIENT or (is_name(name) and _HAPPENED.search(name))):
                 continue
             before = rest[max(0, match.start() - 80) : match.start()]
-            if _WAITED_FOR.search(before) or _BESIDE.search(before):
+            if _WAITED_FOR.search(before) or _BESIDE.search(before) or _DID_NOT_COME.match(rest, match.end()):
                 continue
             return name, match.end()
         return short_name(rest) or ("", 0)

@@ -31,17 +31,21 @@ _BOT = any_of(
     *words("bot assistant agent ai model voicebot tts assistent asistente assistente agente ki ia"),
     *words("asystent asistan ассистент помощник бот المساعد 助手 机器人 アシスタント 어시스턴트"),
 )
-_WORDS = r"\s*[:>]+\s*(\S.*)"
+_WORDS = r"\s*[:>]+\s*(?![\w.<>]{1,40}:\d+\b)(\S.*)"
+"""What is said; `bot:run:77 - ...` is the place in a program that logs."""
 _LEAD = (
     r"^(?:\d{1,3}:\d\d(?:\.\d{1,3})?\s{1,3}|"
-    r"[\w.]{1,40}[:|]\s?|[\w.]{1,40} (?:[|-]|\d{1,5}) |[^\w{}<]|\[[^\]]{1,40}\](?!:)|\((?=\w)[^)]{1,24}\)|"
+    r"[\w.]{1,40}\[\d{1,7}(?::\w{1,9})?\]:?\s?|[\w.]{1,40}[:|]\s?|[\w.]{1,40} (?:[|-]|\d{1,5}) |[^\w{}<]|"
+    r"\[[^\]]{1,40}\](?!:)|\((?=\w)[^)]{1,24}\)|"
     r"\b(?:INFO|DEBUG|LOG|TRACE|I)\b(?: [\w.]{1,40} -)?|<(?=\w+>)){0,8}"
 )
 """Levels, loggers, marks and tags in front of a speaker."""
 _SAYS = (
-    r"(?:['’]?s)?(?:[ _-](?:said|says|transcript(?:ion)?|speech|message|input|utterance|response|reply|answer)){0,2}"
-    r"\]?(?: ?\([^)]{0,24}\))?"
+    r"(?:['’]?s)?(?:[ _-](?:said|says|speaking|transcript(?:ion)?|speech|message|input|utterance|response|reply|"
+    r"answer)){0,2}\]?(?: ?\([^)]{0,24}\))?"
 )
+_OF = r"transcript(?:ion)?s?[ ._\[(-]{1,3}"
+"""`transcript (user): ...`"""
 _QUOTE = r"['\"]?\W{0,4}(?:\w{0,16}?(?:transcript|text)['\"]?\s?[:=]\s?)?['\"“]((?:[^\"\\]|\\.){1,1000})"
 _LATER = r".{0,120}?\b(?:\w{1,8}_)?(?:transcript|text)(?:_\w{1,8})?['\"]?\s?[:=]\s?['\"]((?:[^\"\\]|\\.){1,1000})"
 _BEGAN = any_of("start(?:ed|s)?", "began", "begins"), any_of("started", "began"), "speaking", "开始"
@@ -66,9 +70,11 @@ def _speaks(who: str, state: str, verb: tuple[str, str, str, str], *rows: str) -
 ROWS: tuple[tuple[str, Phrase], ...] = (
     ("user_said", pattern(
         _LEAD + any_of(_USER, "you", "client", "final user", "(?:input |openai )?transcription(?=:)") + _SAYS + _WORDS,
+        _LEAD + _OF + _USER + r"[\])]?" + _WORDS,
         r"\breceived user transcript\b" + _LATER,
         r"\b(?:stt|asr) (?:final )?transcript (?:received|result)\b" + _LATER,
         _LEAD + _USER + r"\s{1,3}['\"“](\S.{1,900})['\"”]\W*$",
+        r"\[(?:stt|asr|whisper)(?: \w{1,10})?\]\s+['\"“](\S.{1,900})['\"”]\W*$",
         r"^\W*\[(?:stt|asr|whisper)\]\s+(?!\w{1,20}[ =]\w{1,20}$)(\w[^={}]{1,900})$",
         r"\buser-transcription\b(?=.{0,400}final\W{1,4}true)" + _LATER,
         r"\b(?:received|final|committed) (?:final )?user (?:transcript|speech)\b" + _QUOTE,
@@ -84,6 +90,8 @@ ROWS: tuple[tuple[str, Phrase], ...] = (
     ("bot_said", pattern(
         _LEAD + any_of(_BOT, "chatgpt", "gpt", "gemini") + r"(?<!model)(?<!tts)" + _SAYS + _WORDS,
         _LEAD + _BOT + r"\s{1,3}['\"“](\S.{1,900})['\"”]\W*$",
+        _LEAD + _OF + _BOT + r"[\])]?" + _WORDS,
+        r"\[tts(?: \w{1,10})?\]\s+['\"“](\S.{1,900})['\"”]\W*$",
         r"^\W*\[(?:llm)\]\s+(\w[^={}]{1,900}[.?!])$",
         r"\b(?:committed agent (?:speech|transcript)|bot-transcription)\b" + _LATER,
         r"\bconversation_item_added\b.{0,40}\brole\W{1,5}assistant\b.{0,24}?(?:text|content)" + _QUOTE,
@@ -150,7 +158,9 @@ def turn_in(said: str) -> Mapping[str, Any] | None:
     return None
 
 
-_HEAD = re.compile(r"^\W*(?:\d\S*\W+)?([^\W\d_][a-z]\w{0,20}(?: \w{1,12})?): +(\S+ +\S.*)$", re.M)
+_HEAD = re.compile(
+    r"^\W*?(?:\d\S*\W+?)?(?:\[([^\W\d_]\w{1,20})\]|([^\W\d_][a-z]\w{0,20}(?: \w{1,12})?):) +(\S+ +\S.*)$", re.M
+)
 _NOBODY = re.compile(
     r"(?:info|debug|warn\w*|error|\w+(?:Error|Exception)|note|event|status|system|log|type|update|result)$", re.I
 )
@@ -165,7 +175,7 @@ SOME = 0.3
 
 def speakers_in(sample: str) -> Mapping[str, str]:
     """Names that speak in a dialogue, and what their lines tell: `Maria: ...`; empty: nothing of the session."""
-    heads = [(match[1], match[2].rstrip().endswith(ENDS)) for match in _HEAD.finditer(sample)]
+    heads = [(match[1] or match[2], match[3].rstrip().endswith(ENDS)) for match in _HEAD.finditer(sample)]
     counts, ended = Counter(name for name, _ in heads), Counter(name for name, is_end in heads if is_end)
     known = {name: turn["type"] for name in counts if (turn := turn_in(f"{name}: well, yes.")) is not None}
     people = [name for name in ended if name not in known and not _NOBODY.match(name)]
@@ -184,7 +194,7 @@ def speakers_in(sample: str) -> Mapping[str, str]:
 def says(line: str) -> tuple[str, str]:
     """The name in front of a sentence, and the sentence; empty for any other line."""
     head = _HEAD.match(line)
-    return (head[1], head[2].strip()) if head is not None else ("", "")
+    return (head[1] or head[2], head[3].strip()) if head is not None else ("", "")
 
 
 def _is_said(words: str) -> bool:
