@@ -8,9 +8,11 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.support.peers import eventually
+from voicechat.audio.blocks import Frame
 from voicechat.core import effects as do, events as on
 from voicechat.core.effects import AudioEffect
 from voicechat.core.policy import TurnPolicy
@@ -19,8 +21,7 @@ from voicechat.engine.ports import Line, LineListener, Tell
 from voicechat.engine.session import MAX_EVENTS_BEFORE_OPEN, SLOW_FRAME, Listener, Session
 from voicechat.errors import SignallingError
 from voicechat.journal.entry import Happening
-from voicechat.transports.loopback import LoopbackLine
-from voicechat.transports.target import LineTarget
+from voicechat.rtc.line_stats import LineStats
 
 SESSION: dict[str, Any] = {
     "type": "realtime",
@@ -39,13 +40,42 @@ class Deck:
         self.asked.append(effect)
 
 
+class FakeLine:
+    """A line without sound; the test is its far end."""
+
+    newest = 0
+
+    def __init__(self, listener: LineListener) -> None:
+        self.listener = listener
+        self.largest_message = 262_144
+        self.sent: list[str] = []
+        self.hung_up = False
+
+    def send(self, text: str) -> str:
+        if len(text) > self.largest_message:
+            return f"the other side takes {self.largest_message} bytes at most"
+        self.sent.append(text)
+        return ""
+
+    def pull(self, now: float, samples: int = 960) -> Frame:
+        return np.zeros(samples, np.int16)
+
+    def flush(self, through: int | None = None) -> None: ...
+
+    def stats(self) -> LineStats:
+        return LineStats()
+
+    async def close(self, *, hang_up: bool) -> None:
+        self.hung_up = hang_up
+
+
 class House:
     """A session with a line in memory and a server that can be made to talk or to refuse."""
 
     def __init__(self, *, early: str = "") -> None:
         self.deck = Deck()
         self.happened: list[Happening] = []
-        self.lines: list[LoopbackLine] = []
+        self.lines: list[FakeLine] = []
         self.refusal: SignallingError | None = None
         self.early = early
         self.session = Session(
@@ -59,12 +89,12 @@ class House:
         )
 
     async def open_line(self, wish: do.Connect, listener: LineListener, tell: Tell) -> tuple[Line, on.LineOpened]:
-        line = LoopbackLine(uplink=lambda: None, heard=listener)  # type: ignore[arg-type,return-value]  # nobody listens
-        line.refuse_next = self.refusal
-        await line.open(LineTarget(base_url="http://127.0.0.1", key="", model="m"))
+        if self.refusal is not None:
+            raise self.refusal
+        line = FakeLine(listener)
         self.lines.append(line)
         if self.early:
-            line.say(self.early)
+            listener.on_text(self.early)
         return line, on.LineOpened(wish.connection, configured=True)
 
     async def until(self, true: Callable[[], bool]) -> None:
@@ -129,7 +159,7 @@ async def test_a_refused_line_is_a_state_and_not_an_exception() -> None:
 async def test_a_lost_line_closes_the_mic_and_is_named() -> None:
     async with talking() as house:
         await house.until(lambda: any(isinstance(asked, do.OpenMic) for asked in house.deck.asked))
-        house.lines[-1].drop("the other side hung up")
+        house.lines[-1].listener.on_closed("the other side hung up")
         await house.until(lambda: house.session.state.connection.phase == "lost")
         assert isinstance([a for a in house.deck.asked if isinstance(a, do.OpenMic | do.CloseMic)][-1], do.CloseMic)
 
@@ -156,7 +186,7 @@ async def test_garbage_on_the_channel_is_an_event_like_any_other() -> None:
     async with talking() as house:
         before = len(house.happened)
         for text in ("", "[]", "{", '{"type": 7}', "\x00", "[" * 5000, '{"type":"no.such.event","x":NaN}'):
-            house.lines[-1].say(text)
+            house.lines[-1].listener.on_text(text)
         house.session.tell(on.DeafenChosen(True))
         await house.until(lambda: house.session.state.microphone.deafened)
         assert len([h for h in house.happened[before:] if h.dir == "in"]) == 7
@@ -211,7 +241,7 @@ async def test_news_of_an_emptied_queue_counts_for_its_own_connection_only() -> 
 async def test_a_key_quoted_with_json_escapes_is_hidden_in_notes_and_events(spelled: str) -> None:
     async with talking(key="sk-secret/1") as house:
         error = f'{{"type": "error", "error": {{"code": "odd", "message": "Wrong key: {spelled}."}}}}'
-        house.lines[-1].say(error)
+        house.lines[-1].listener.on_text(error)
         await eventually(lambda: any(turn.who == "note" for turn in house.session.state.conversation.turns))
         seen = repr(house.session.state.conversation.turns) + repr([one.event for one in house.happened])
         assert "sk-secret" not in seen and "Wrong key: [key hidden]." in seen

@@ -1,7 +1,4 @@
-"""What every line promises to whoever stands on it, whatever carries it: WebRTC, WebSocket, or memory.
-
-The first two run over real sockets on loopback, with a real service behind them.
-"""
+"""What every line promises over WebRTC and WebSocket: real sockets on loopback with a real service behind them."""
 
 from __future__ import annotations
 
@@ -20,7 +17,6 @@ from tests.support.peers import FRAME, Pcm, eventually, loudness, pitch, silence
 from tests.support.service import Handler, Heard, RealServer, SocketServer, always, listening
 from voicechat.engine.ports import Line
 from voicechat.errors import SignallingError
-from voicechat.transports.loopback import LoopbackLine
 from voicechat.transports.target import LineOpened, LineTarget
 from voicechat.transports.webrtc import WebRtcLine
 from voicechat.transports.websocket import WebSocketLine
@@ -153,36 +149,7 @@ class OverWebSocket(Rig):
         self._door.refuse()
 
 
-class InMemory(Rig):
-    def __init__(self) -> None:
-        self.heard = Heard()
-        self._line = LoopbackLine(uplink=tone(440), heard=self.heard)
-        self.line = self._line
-        self.target = TARGET
-
-    async def open(self) -> LineOpened:
-        return await self._line.open(self.target)
-
-    async def far_text(self) -> str:
-        return self._line.sent.pop(0)
-
-    async def say(self, text: str) -> None:
-        self._line.say(text)
-
-    async def speak(self, pcm: Pcm) -> None:
-        self._line.speak(pcm)
-
-    async def hear(self, seconds: float) -> Pcm:
-        return np.concatenate([self._line.hear() for _ in range(round(seconds * 50))])
-
-    async def drop(self) -> None:
-        self._line.drop("the other side went away")
-
-    def refusing(self) -> None:
-        self._line.refuse_next = SignallingError("the key was refused", hint="another key", status=401)
-
-
-@pytest.fixture(params=["WebRTC", "WebSocket", "memory"])
+@pytest.fixture(params=["WebRTC", "WebSocket"])
 async def rig(request: pytest.FixtureRequest) -> AsyncIterator[Rig]:
     async with made(str(request.param)) as one:
         yield one
@@ -191,9 +158,7 @@ async def rig(request: pytest.FixtureRequest) -> AsyncIterator[Rig]:
 
 @asynccontextmanager
 async def made(kind: str) -> AsyncIterator[Rig]:
-    if kind == "memory":
-        yield InMemory()
-    elif kind == "WebRTC":
+    if kind == "WebRTC":
         calls = RealServer()
         door = Door(calls.handle)
         async with listening(door.answer) as url:
