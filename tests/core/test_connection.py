@@ -83,16 +83,6 @@ def test_what_cannot_be_retried_is_told_with_its_next_step() -> None:
     assert "Set OPENAI_API_KEY" in talk.state.connection.hint
 
 
-def test_r27_a_lost_line_is_asked_for_at_once_and_the_mic_opens_with_the_new_one() -> None:
-    talk = script(at(1.0, on.LineLost(1, "gone")), at(3.0, on.LineOpened(2, configured=True)))
-    assert [(one.time, one.what.connection) for one in talk.of(do.Connect)] == [(1.0, 2)]
-    assert talk.notices[0] == "line_lost"
-    assert [(one.time, type(one.what)) for one in talk.of(do.OpenMic, do.CloseMic)] == [
-        (1.0, do.CloseMic),
-        (3.0, do.OpenMic),
-    ]
-
-
 def test_news_of_an_old_line_is_not_obeyed() -> None:
     late = (on.LineOpened(1), on.LineLost(1, "late"), on.LineFailed(1, "late"), on.LineStep(1, "ice", 9.9))
     talk = script(at(1.0, on.LineLost(1, "gone")), *(at(2.5, event) for event in late), until=3.0)
@@ -137,12 +127,6 @@ def test_r30_new_ends_and_starts_afresh() -> None:
     assert last.index(do.CancelResponse) < last.index(do.HangUp) < last.index(do.Connect)
     assert talk.state.responses.active_id == ""
     assert talk.state.microphone.is_open
-
-
-def test_an_unexpected_error_is_shown_and_ends_nothing() -> None:
-    talk = script(at(1.0, refused("server_error", message="Something broke.")))
-    assert talk.notices == ["server_error"]
-    assert talk.state.connection.phase == "open"
 
 
 @each("event", [UnknownEvent(type="x.y"), MalformedFrame(reason="no JSON"), transcribed("u1", "hello").event])

@@ -22,7 +22,6 @@ from tests.support.script import (
     opened,
     refused,
     script,
-    silence,
     sounded,
     speech,
     transcribed,
@@ -30,21 +29,12 @@ from tests.support.script import (
 )
 from voicechat.core import events as on
 from voicechat.core.effects import CreateItem, RememberItem
-from voicechat.core.events import SideNoted, TurnTranslated
+from voicechat.core.events import TurnTranslated
 from voicechat.core.rules import conversation
 from voicechat.core.state import Turn, Wishes
 from voicechat.protocol import server_events as wire
 from voicechat.protocol.items import ErrorDetail, Item
 from voicechat.protocol.wire import UnknownEvent
-
-
-def test_user_turn_appears_when_the_server_hears_a_voice_and_waits_for_its_words() -> None:
-    talk = connected().hear(speech("u1", 200))
-    (turn,) = talk.views
-    assert (turn.who, turn.text, turn.partial, turn.committed, turn.vad) == ("you", "", True, False, "started")
-    talk.hear(silence("u1", 3000), committed("u1"))
-    (turn,) = talk.views
-    assert (turn.partial, turn.committed, turn.vad, turn.spoken) == (True, True, "stopped", 2.8)
 
 
 def test_transcript_deltas_grow_and_the_final_one_replaces_them() -> None:
@@ -151,25 +141,11 @@ def test_uncommitted_turn_is_removed_by_the_next_commit() -> None:
     assert [turn.item_id for turn in heard.turns] == ["u1", "u2"]
 
 
-def test_typed_text_shows_at_once_and_is_not_shown_twice_when_the_server_repeats_it() -> None:
-    talk = connected().tell(on.TextEntered(" two seats, please "))
-    (turn,) = talk.views
-    assert (turn.text, turn.typed, turn.partial, turn.committed) == ("two seats, please", True, False, False)
-    echo = item("typed-1-1", text="two seats, please")
-    talk.hear(wire.ConversationItemAdded(item=echo), wire.ConversationItemDone(item=echo))
-    assert talk.said() == [("you", "two seats, please")]
-    assert talk.views[0].committed
-
-
 def test_the_same_words_typed_twice_are_two_turns() -> None:
     talk = connected().tell(on.TextEntered("again"), on.TextEntered("again"))
     for number in (1, 2):
         talk.hear(wire.ConversationItemAdded(item=item(f"typed-1-{number}", text="again")))
     assert [(turn.text, turn.item_id) for turn in talk.turns] == [("again", "typed-1-1"), ("again", "typed-1-2")]
-
-
-def test_nothing_typed_is_no_turn() -> None:
-    assert connected().tell(on.TextEntered("  \n")).turns == ()
 
 
 def test_final_transcript_replaces_the_deltas_and_response_done_replaces_it() -> None:
@@ -326,12 +302,6 @@ def test_a_translation_stands_beneath_its_turn_and_the_newest_one_counts() -> No
         assert talk.views[0].text == "Hello?"
     talk.state = before
     assert talk.tell(TurnTranslated("t99", "Hallo?")).state is before, "a turn that is gone"
-
-
-def test_trouble_with_translating_is_a_note() -> None:
-    talk = asked(connected()).tell(SideNoted("Translation: it is busy.", "translation_wait"))
-    note = talk.views[-1]
-    assert (note.who, note.text, note.level) == ("note", "Translation: it is busy.", "warning")
 
 
 @each("name", ["TurnTranslated", "SideNoted"])

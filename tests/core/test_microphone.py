@@ -142,12 +142,6 @@ def test_r2_on_websocket_done_and_an_empty_queue_reopen() -> None:
     assert talk.of(OpenMic) == [at(2.2, OpenMic())]
 
 
-def test_r2_the_lost_line_ends_the_closing_for_the_assistant() -> None:
-    talk = script(at(0.2, heard()), at(1.0, on.LineLost(1, "gone")), until=1.0)
-    assert talk.reason == "not connected"
-    assert talk.state.playback.begun_at is None or talk.state.playback.is_flushed
-
-
 def test_r2_no_reopen_delay_means_none() -> None:
     talk = script(*spoken(STOPPED), policy=TurnPolicy(reopen_delay=0.0), until=4.0)
     assert talk.of(OpenMic) == [at(2.0, OpenMic())]
@@ -183,13 +177,6 @@ def test_r4_every_closed_mic_has_one_visible_reason(begin: State, events: list[A
     talk = script(*events, begin=begin, until=1.1)
     assert talk.reason == reason
     assert not talk.state.microphone.is_open
-
-
-def test_r4_a_found_device_opens_the_mic_again() -> None:
-    talk = script(
-        at(0.0, on.DeviceLost("Mic", "unplugged")), at(2.0, on.DeviceOpened("Other", "Loudspeaker")), until=3.0
-    )
-    assert talk.of(CloseMic, OpenMic) == [at(0.0, CloseMic()), at(2.0, OpenMic())]
 
 
 EVERYTHING: list[list[At[on.Event]]] = [
@@ -245,12 +232,6 @@ def test_r26_a_silent_mic_that_is_lost_is_told_as_lost_and_back_and_not_as_live_
     events = (at(6.0, on.MicFlat(5.0)), at(7.0, on.DeviceLost("Mic", "")), at(7.5, on.MicLive()))
     talk = script(*events, at(8.0, on.DeviceOpened("Mic", "Loudspeaker")))
     assert talk.notices == ["mic_flat", "device_lost", "device_back"]
-
-
-def test_r26_a_lost_device_closes_the_mic_and_keeps_the_session() -> None:
-    talk = script(at(1.0, on.DeviceLost("Mic", "no callback for 500 ms")), until=2.0)
-    assert talk.kinds == ["CloseMic"]
-    assert talk.state.connection.phase == "open"
 
 
 def test_a_lost_device_makes_no_sound() -> None:

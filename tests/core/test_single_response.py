@@ -25,7 +25,7 @@ from tests.support.script import (
     wire,
 )
 from voicechat.core import effects as do, events as on
-from voicechat.core.effects import BeginPlayback, CancelResponse, CreateResponse, SilencePlayback, TruncateItem
+from voicechat.core.effects import CancelResponse, CreateResponse, TruncateItem
 from voicechat.core.viewing import view
 from voicechat.engine.session import client_event
 from voicechat.protocol.client_events import ConversationItemTruncate
@@ -51,12 +51,6 @@ def typed(time: float) -> At[on.Event]:
 
 def stop(time: float) -> At[on.Event]:
     return at(time, on.StopPressed())
-
-
-def test_r12_a_wanted_answer_is_created_at_once_when_nothing_runs() -> None:
-    talk = script(at(1.0, on.TextEntered("hello")), until=2.0)
-    assert talk.of(CreateResponse) == [at(1.0, CreateResponse(FIRST))]
-    assert talk.kinds == ["CreateItem", "CreateResponse"]
 
 
 BUSY_FOR_OURS = refused("conversation_already_has_active_response", event_id=FIRST)
@@ -270,25 +264,6 @@ def test_r15_again_asks_when_an_answer_failed_and_not_otherwise() -> None:
     assert script(at(0.0, created()), at(1.0, done()), at(2.0, on.AgainPressed())).times(CreateResponse) == []
 
 
-CANCELLED = at(3.0, done(status="cancelled", reason="client_cancelled"))
-
-
-@each(
-    ("events", "by"),
-    [
-        ((stop(2.0), CANCELLED), "you"),
-        ((CANCELLED,), "you"),
-        ((at(3.0, done(status="cancelled", reason="turn_detected")),), "server"),
-        ((at(3.0, done(status="cancelled")),), "server"),
-        ((at(3.0, on.LineLost(1, "gone")),), "line"),
-        ((at(3.0, done()),), None),
-    ],
-)
-def test_r16_an_answer_says_who_cancelled_it(events: Events, by: str | None) -> None:
-    talk = script(at(0.0, created()), at(0.1, heard()), *events, until=5.0)
-    assert talk.state.responses.last_ended_by == by
-
-
 def test_an_answer_cancelled_before_it_had_a_name_is_cancelled_when_it_gets_one() -> None:
     events = (typed(0.0), stop(0.1), at(0.4, created("r7")), at(0.5, heard()))
     talk = script(*events, at(0.9, done("r7", "cancelled")), at(2.0, fell_silent(1.0)), until=9.0)
@@ -350,13 +325,6 @@ def test_items_are_truncated_at_what_the_queue_says_was_played(
     talk = script(*events, begin=WEBSOCKET, until=9.0)
     truncated = [(one.what.item_id, one.what.heard) for one in talk.of(TruncateItem)]
     assert truncated == [(item_id, nearly(played)) for item_id, played in cuts]
-
-
-def test_an_answer_cancelled_before_it_had_a_name_is_silenced_when_it_gets_one() -> None:
-    events = (at(1.0, on.TextEntered("a")), at(1.1, on.StopPressed()), at(1.3, created("r1")))
-    talk = script(*events, begin=WEBSOCKET, until=2.0)
-    assert talk.times(SilencePlayback) == [1.1, 1.3]
-    assert talk.times(CancelResponse) == [1.3] and talk.of(BeginPlayback) == []
 
 
 def piece(item_id: str, size: int) -> on.Received:

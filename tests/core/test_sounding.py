@@ -139,12 +139,6 @@ def test_a_lost_line_cuts_the_answer_and_ends_the_wait_for_words() -> None:
     assert talk.view.completed == 0
 
 
-def test_push_to_talk_over_an_answer_says_so() -> None:
-    talk = answered(asked(connected(choices=Choices(turn_mode="push-to-talk"))))
-    talk.at(1.0).tell(on.AssistantHeard()).at(2.0).tell(on.TalkPressed())
-    assert (talk.answer().cut_by, talk.answer().cut_at) == ("push-to-talk", 1.0)
-
-
 def test_an_answer_heard_to_its_end_is_not_cut_by_a_later_stop() -> None:
     talk = sounded(answered(asked(connected())), 1.0, 4.0).tell(on.StopPressed())
     assert talk.answer().cut_by == ""
@@ -156,13 +150,6 @@ def test_noise_that_cut_an_answer_is_marked_on_it() -> None:
     assert (talk.answer().cut_by, talk.answer().false_alarm) == ("barge-in", False)
     talk.at(5.1).tell(on.VoiceEnded(5.05, 0.35)).at(8.0)
     assert talk.answer().false_alarm
-
-
-def test_failed_and_incomplete_answers_say_why() -> None:
-    talk = asked(connected()).hear(created("r1"), done("r1", status="failed", error="rate limit"))
-    assert talk.answer().failed == "rate limit"
-    talk.hear(created("r2"), words("r2", "a2", "Hel"), done("r2", status="incomplete", reason="max_output_tokens"))
-    assert talk.answer().failed == "incomplete: max_output_tokens"
 
 
 ENDED = silence("u1"), committed("u1")

@@ -272,11 +272,6 @@ def test_tools_that_come_while_the_line_is_being_made_are_told_when_it_is_up() -
     assert (update.time, update.what.session) == (1.0, {"type": "realtime", "tools": [MINE, LOOK]})
 
 
-def test_what_is_announced_is_what_left() -> None:
-    talk = script(*answered(call("c1", "add")), at(2.0, on.ToolFinished("c1", "2", "it broke")), begin=BEGIN)
-    assert talk.news(on.ToolAnswered) == [at(2.0, on.ToolAnswered("c1", "tool-1-1", "2", "it broke", 1.0))]
-
-
 def test_what_a_remote_server_offers_is_noted_and_so_is_that_it_could_not_be_listed() -> None:
     item = Item(id="l1", type="mcp_list_tools", server_label="docs", tools=({"name": "search"}, {"name": "read"}))
     talk = script(

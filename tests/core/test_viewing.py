@@ -105,13 +105,6 @@ def test_the_mic_says_whether_it_is_on_air_and_who_closed_it(
     assert {field: getattr(now.view.mic, field) for field in more} == more
 
 
-def test_the_third_lamp_waits_until_the_server_hears_you() -> None:
-    talk = connected().at(1.0)
-    assert talk.view.mic.lamps == ("yes", "yes", "waiting")
-    talk.hear(speech("u1"))
-    assert talk.view.mic.lamps == ("yes", "yes", "yes")
-
-
 def test_the_third_lamp_takes_the_first_words_without_server_voice_detection() -> None:
     talk = connected(choices=PUSH_TO_TALK).at(1.0).tell(on.TalkPressed())
     talk.hear(wire.InputAudioBufferCleared()).at(2.0)
@@ -199,20 +192,6 @@ def test_a_cut_answer_says_who_cut_it_for_three_seconds(interruption: on.Event, 
     shown = talk.at(talk.now + 2.0).view.reply
     assert (shown.state, shown.detail, shown.seconds) == (state, detail, 1.0)
     assert reply(talk.at(talk.now + 1.5)) == "ready"
-
-
-def test_an_answer_cancelled_before_it_said_anything_is_told_apart() -> None:
-    talk = asked(connected()).hear(created("r1"), done("r1", status="cancelled", reason="turn_detected"))
-    assert reply(talk) == "cancelled-at-birth"
-    assert talk.view.reply.detail == "server cut it"
-
-
-def test_a_failed_answer_stays_until_the_next_and_says_why() -> None:
-    talk = asked(connected()).hear(created("r1"), transcribed("u1", "Hello"))
-    talk.hear(done("r1", status="failed", error="rate limit"))
-    shown = talk.at(60.0).view.reply
-    assert (shown.state, shown.detail) == ("failed", "rate limit")
-    assert reply(talk.hear(created("r2"))) == "thinking"
 
 
 def test_a_missing_answer_is_told() -> None:
