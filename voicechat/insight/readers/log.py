@@ -152,7 +152,9 @@ class _Numbers:
 
     def begin(self, head: list[tuple[int, Found]]) -> Iterator[Record]:
         """The first events, from which the unit of bare numbers is told."""
-        self._unit, self.has_unit = unit_of([(one.t, _made_at(one)) for _, one in head]), True
+        if self._reading.kind != "text":  # clocks, dates and units beside the numbers: no number is bare there
+            self._unit = unit_of([(one.t, _made_at(one)) for _, one in head])
+        self.has_unit = True
         for line, one in head:
             yield self.record(line, one)
 

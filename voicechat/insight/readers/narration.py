@@ -271,6 +271,8 @@ def _gate(clause: str) -> str | None:
 def _of_waiting(said: str) -> Iterator[Told]:
     if say.FALLBACK.search(said):
         yield {"type": "client.fell_back", "told": said}
+        if say.CANCELS.search(said):
+            yield {"type": "response.cancel", "told": said}
     elif say.WAITS.search(said) and (
         (awaited := _BUFFER.search(said) or _REPLY.search(said)) or say.MIC_OPENED.search(said)
     ):

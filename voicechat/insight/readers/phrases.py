@@ -380,6 +380,11 @@ RECORDS = pattern(
     r"录音|采集|麦克风|输入"
 )
 PLAYS_AT = pattern(r"playback|player|play(?:ing)?\b|\boutput\b|speaker|audiotrack|播放|输出|扬声器")
+CANCELS = pattern(
+    r"\b(?:cancel|abort|interrupt)l?(?:s|ed|ing)? (?:the |its |current |active |running |ongoing ){0,2}"
+    r"(?:response|answer|reply|generation)\b",
+    r"取消(?:当前)?(?:响应|回复|回答)",
+)
 NO_MICROPHONE = pattern(
     r"\bnotallowederror\b|\bgetusermedia\b.{0,60}(?:denied|not allowed|refused|requested device not found)",
     r"\b(?:mic(?:rophone)?|audio ?record|record_audio)\b.{0,40}"

@@ -365,7 +365,7 @@ class Printed:
             if not any(act.get("words") for act in acts):
                 yield from (Line(number, Found(one, t, "local")) for one in complaints_in(rest))
         for act in acts:
-            if name and act["type"] in ("error", "playback.began", "playback.ended", "client.waits"):
+            if name and act["type"] in ("error", "playback.began", "playback.ended", "client.waits", "response.cancel"):
                 continue
             yield Line(number, Found(act, t, "in" if act["type"] == "error" else "local"))
 

@@ -117,7 +117,10 @@ ROWS: tuple[tuple[str, Phrase], ...] = (
         r"\b(?:transcription|transcribed|recogni[sz]ed(?: text)?|stt result|asr result)\b: +(\w\S* \S.*)",
         r"\btranscription['\"]?: ?['\"]((?:[^\"'\\]|\\.|'(?=\w))+)",
     )),
-    ("bot_said", pattern(r"\bresponse: +['\"“]?([a-z]\S* \S+ .*)")),
+    ("bot_said", pattern(
+        r"\bresponse: +['\"“]?([a-z]\S* \S+ .*)",
+        r"\bresponse: +['\"“]([a-z]\S{0,80}[.?!])['\"”]\W*$",
+    )),
 )  # fmt: skip
 """What a line may tell, and the ways of saying it; the first that matches is taken."""
 _SUPPOSED = re.compile(
