@@ -73,17 +73,13 @@ MOST_TURNS = 100_000
 """Of one session that are kept, the newest."""
 MOST_ROWS = 100_000
 _DONE = "conversation.item.input_audio_transcription.completed"
-_OF_TURNS = frozenset(
+_FAILURES = ("error", "line.failed", "client.failed", "conversation.item.input_audio_transcription.failed")
+_LIVE_USAGE = ("session.started", "session.usage.updated", "session.closed")
+_WANTED = frozenset(
     (
         "input_audio_buffer.speech_started", "input_audio_buffer.speech_stopped", "input_audio_buffer.committed", _DONE,
         "response.created", "response.done", "conversation.item.create", "voice.began", "voice.ended", "talk.pressed",
         "text.entered", "assistant.audible", "barge_in.happened", "stop.pressed", "assistant.silent", "tool.moved",
-    )
-)  # fmt: skip
-_FAILURES = ("error", "line.failed", "client.failed", "conversation.item.input_audio_transcription.failed")
-_LIVE_USAGE = ("session.started", "session.usage.updated", "session.closed")
-_OTHERS = frozenset(
-    (
         "session.created", "session.updated", "tool.finished", "response.output_item.done", "translation.used",
         *_FAILURES, *_LIVE_USAGE,
     )
@@ -172,7 +168,7 @@ class _Watch:
             self.last = record.t
         if kind == "session.started" and len(self._live) < MOST_STREAMS:
             self._live[record.stream] = LiveSession()
-        if not is_made and (live := self._live.get(record.stream)) is not None:
+        if self._live and not is_made and (live := self._live.get(record.stream)) is not None:
             self._take_live(live, record, reading)
             if kind in _OF_LIVE and record.dir == "in" and kind not in _LIVE_USAGE:
                 return
@@ -181,7 +177,7 @@ class _Watch:
             if self._first.get(kind, self) == response:
                 return
             self._first[kind] = response
-        elif kind not in _OF_TURNS and kind not in _OTHERS and not is_made:
+        elif kind not in _WANTED and not is_made:
             return
         stream = record.stream if record.stream in self.ledgers or len(self.ledgers) < MOST_STREAMS else ""
         if (ledger := self.ledgers.get(stream)) is None:

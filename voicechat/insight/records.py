@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import msgspec
 
@@ -26,7 +26,7 @@ MOST_FINDINGS = 200
 """A session has some dozens of kinds of problems; more than this can only come of ids that a service makes up."""
 
 
-class Evidence(NamedTuple):
+class Evidence(msgspec.Struct, frozen=True, gc=False):
     """One event: its number in the session or line in the file, its time in seconds where known, and what it was."""
 
     seq: int
@@ -167,7 +167,7 @@ def record_of(seq: int, t: float | None, direction: Direction, event: Mapping[st
 def part(event: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     """An object inside an event; empty if it is not there or is none."""
     value = event.get(name)
-    return value if isinstance(value, Mapping) else {}
+    return value if isinstance(value, dict) else {}  # a look for a Mapping takes five times as long
 
 
 def text(event: Mapping[str, Any], name: str, longest: int = 200) -> str:

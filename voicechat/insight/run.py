@@ -17,7 +17,17 @@ from itertools import pairwise
 from typing import Protocol
 
 from voicechat.insight import checks
-from voicechat.insight.checks import audio, connection, microphone, refusals, responses, session, tools, transcripts
+from voicechat.insight.checks import (
+    Look,
+    audio,
+    connection,
+    microphone,
+    refusals,
+    responses,
+    session,
+    tools,
+    transcripts,
+)
 from voicechat.insight.records import LOG_ENDED, TIME_PASSED, Board, Ended, Finding, Record, part
 from voicechat.insight.session_model import OUTPUT, SessionModel
 from voicechat.journal.redact import without_keys
@@ -126,11 +136,11 @@ class Diagnosis:
         self.model = SessionModel()
         self.model.witness.is_ours = is_ours
         self._board = Board()
-        self._checks: dict[str, list[Check]] = {}
+        self._looks: dict[str, list[Look]] = {}
         for check in asked:
             for name in check.on:
-                self._checks.setdefault(name, []).append(check)
-        self.interest = frozenset(self._checks) | self.model.events
+                self._looks.setdefault(name, []).append(check.look)
+        self.interest = frozenset(self._looks) | self.model.events
         """Types of records that matter; others need not be fed."""
         self._looked_at: float | None = None
         self._seq = 0
@@ -151,21 +161,21 @@ class Diagnosis:
 
     def feed(self, record: Record) -> list[Finding]:
         """Take in the next event of the session, in the order they flowed."""
-        t, last, kind = record.t, self._looked_at, record.type
+        t, last, kind, model = record.t, self._looked_at, record.type, self.model
         is_due = t is not None and (last is None or not 0.0 <= t - last < LOOK_EVERY)
         changed = self.look_again(t) if t is not None and is_due else []
         self._seq = record.seq
         if kind in RUNS:
             response = record.event.get("response_id") or ""
             if self._run.get(kind) == response:
-                self.model.output(record)
+                model.output(record)
                 return changed
             self._run[kind] = response
         elif self._run:
             self._run = {}
-        self.model.witness.take(record)
+        model.witness.take(record)
         if kind in self.interest:
-            self.model.feed(record)
+            model.feed(record)
             changed += self._ask(record)
         return changed
 
@@ -182,12 +192,12 @@ class Diagnosis:
         return [*changed, *self._ask(Record(self._seq, self._looked_at, "local", {}, LOG_ENDED))]
 
     def _ask(self, record: Record) -> list[Finding]:
-        changed = []
-        checks: Iterable[Check] = self._checks.get(record.type, ())
+        looks: Iterable[Look] = self._looks.get(record.type, ())
         if record.type == "response.done":
-            checks = (*checks, *self._checks.get(f"response.done {part(record.event, 'response').get('status')}", ()))
-        for check in checks:
-            for said in check.look(self.model, record):
+            looks = (*looks, *self._looks.get(f"response.done {part(record.event, 'response').get('status')}", ()))
+        changed = []
+        for look in looks:
+            for said in look(self.model, record):
                 if isinstance(said, Finding):
                     if said.ours and self.model.witness.is_ours:
                         said = replace(said, cure=f"{said.cure} {said.ours}", ours="")

@@ -471,6 +471,8 @@ def _turn_without_answer(model: SessionModel, record: Record) -> Iterator[Findin
             return  # the answer was refused, and that is told elsewhere
     if segment is None or segment.answer is not None or segment.is_empty or model.unanswered:
         return
+    if not (_is_overdue(segment.committed, record) or _is_overdue(segment.transcribed, record)):
+        return
     if model.last.newest("budget.spent", "go_on.chosen") not in (None, model.last["go_on.chosen"]):
         return  # the user's budget is used up, so nobody asks
     config = model.configured

@@ -240,10 +240,9 @@ OF_LATIN = {"en", "de", "fr", "es", "it", "pt", "nl", "sv", "no", "da", "pl", "c
 def transcript_hallucinated(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
     """The prompt may stand behind the transcript in a log, so both are waited for."""
     sorry = model.sorry("invented") if record.type == LOG_ENDED else None
-    heard_itself = any(repeats_the_answer(one) for one in model.segments.values())
     if (
         sorry is not None
-        and not heard_itself
+        and not any(repeats_the_answer(one) for one in model.segments.values())
         and (written := [one for one in model.segments.values() if one.transcript])
     ):
         why = "Who saw it says that nobody spoke"
@@ -275,6 +274,8 @@ def _in_a_script_of_its_own(model: SessionModel) -> Segment | None:
     others = " ".join(one.words for one in model.answers.values())
     for segment in segments:
         said = segment.transcript or ""
+        if said.isascii():
+            continue
         rest = others + " ".join(one.transcript or "" for one in segments if one is not segment)
         for name, letters in SCRIPTS.items():
             is_its_own = len(letters.findall(said)) >= FEWEST_WORDS and letters.search(rest) is None
@@ -387,12 +388,11 @@ def transcription_late(model: SessionModel, record: Record) -> Iterator[Finding 
 
 
 def _is_missing(model: SessionModel, segment: Segment, now: Evidence) -> bool:
-    if segment.transcribed or segment.failed or model.is_ended or model.configured.transcription in (None, UNKNOWN):
-        return False
-    if not model.witness.prints(DONE, DONE.replace("completed", "failed")):
-        return False
     waited = elapsed(segment.committed, now)
-    return waited is not None and waited > LATE
+    if waited is None or waited <= LATE or segment.transcribed or segment.failed or model.is_ended:
+        return False
+    is_wanted = model.configured.transcription not in (None, UNKNOWN)
+    return is_wanted and model.witness.prints(DONE, DONE.replace("completed", "failed"))
 
 
 def _transcription_late_finding(model: SessionModel, segment: Segment, title: str) -> Finding:

@@ -81,10 +81,11 @@ def read_usage(raw: object) -> Usage | None:
 
 def _tokens(details: Mapping[str, Any]) -> Tokens:
     """Some services name the parts `text_tokens`, some only `text`."""
-    text, audio, image = (
-        _count(details.get(f"{name}_tokens")) or _count(details.get(name)) for name in ("text", "audio", "image")
+    return Tokens(
+        _count(details.get("text_tokens")) or _count(details.get("text")),
+        _count(details.get("audio_tokens")) or _count(details.get("audio")),
+        _count(details.get("image_tokens")) or _count(details.get("image")),
     )
-    return Tokens(text, audio, image)
 
 
 def _filled(tokens: Tokens, total: int) -> Tokens:
@@ -101,7 +102,7 @@ def _within(cached: Tokens, got: Tokens) -> Tokens:
 
 def _part(raw: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     value = raw.get(name)
-    return value if isinstance(value, Mapping) else {}
+    return value if isinstance(value, dict) else {}
 
 
 def _count(value: object) -> int:
