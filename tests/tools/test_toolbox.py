@@ -369,7 +369,7 @@ async def test_whatever_a_tool_raises_is_told_with_the_line_of_its_file(capsys: 
     ):
         outcome = await bench.outcome(name)
         assert why in json.loads(outcome.output)["error"], name
-        assert "test_runner.py, line" in outcome.failed
+        assert "test_toolbox.py, line" in outcome.failed
     assert (await bench.outcome("no_such")).failed == "there is no such tool"
     assert "KeyError" in capsys.readouterr().err
 
