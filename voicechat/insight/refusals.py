@@ -116,6 +116,8 @@ ANY_SAYING = Phrase("|".join(saying.pattern for saying, _ in SAYINGS))
 """One look for all of them."""
 GA_ONLY = {"audio", "output_modalities"}
 """Fields that every GA service has: who refuses them speaks beta."""
+BETA_OF_RESPONSES = {"response.modalities", "response.voice", "response.output_audio_format"}
+"""Fields of response.create that GA keeps elsewhere."""
 MOST_WRAPPERS = 3
 STATUSES = {401: "auth-failed", 403: "auth-failed", 402: "quota-or-billing", 429: "rate-limited"}
 REFUSED_HANDSHAKES = {400, 404, 405, 406, 410, 415, 422, 426}
@@ -226,6 +228,12 @@ def problem_of(failure: Failure, model: SessionModel) -> str:
         return "fixed-after-start"
     if failure.told_by == "error" and failure.param == "type" and failure.code.startswith("invalid"):
         return "client-sends-invalid-json"
+    if (
+        failure.code == "unknown_parameter"
+        and failure.param in BETA_OF_RESPONSES
+        and model.configured.dialect != "beta"
+    ):
+        return "dialect-mismatch"
     if failure.told_by == "error" and failure.kind == "invalid_request_error" and failure.param:
         return "client-event-refused"
     return "response-failed" if failure.told_by == "response.done" or failure.kind == "server_error" else ""

@@ -162,7 +162,7 @@ class SessionModel:
     def is_unfinished(self) -> bool:
         """Something was begun and not seen to end well, or who pasted the log is sorry about something."""
         answers = [one for one in self.answers.values() if not one.is_aside and one.done is not None]
-        cut = sum(one.status == "cancelled" and one.reason == "turn_detected" for one in answers)
+        cut = sum(one.status == "cancelled" and one.reason in ("turn_detected", "") for one in answers)
         if not (self.witness.has_answers or self.configured.is_transcription):
             return True
         return bool(self.complaints) or 2 * cut > len(answers) or self.call is not None or self.tool_output is not None

@@ -165,17 +165,20 @@ def dialect_mismatch(model: SessionModel, record: Record) -> Iterator[Finding | 
         return
     is_missing = "missing" in failure.code or failure.message.lower().startswith("missing")
     spoken = "ga" if is_missing else model.configured.dialect or ("beta" if "type" in failure.param else "ga")
-    if failure.param.removeprefix("session.") in {"type", *GA_ONLY} and not is_missing:
+    said = "response" if failure.param.startswith("response.") else "update"
+    if failure.param.removeprefix("session.").removeprefix("response.") in {"type", *GA_ONLY} and not is_missing:
         spoken = "beta"
     yield found(
         DIALECT_MISMATCH,
         "error",
-        f"The service speaks the {'GA' if spoken == 'ga' else 'beta'} dialect, the update was in the other one.",
-        cause=f"It takes sessions in {NAMES[spoken]}, and refused {failure.param or 'the update'}.",
+        f"The service speaks the {'GA' if spoken == 'ga' else 'beta'} dialect, the {said} was in the other one.",
+        cause=f"It takes sessions in {NAMES[spoken]}, and refused {failure.param or f'the {said}'}.",
         ours=f'Set dialect = "{spoken}" (or "auto").',
         cure="Send "
         + (
-            '{"type": "session.update", "session": {"type": "realtime", "audio": {...}}}.'
+            '{"type": "response.create", "response": {"output_modalities": [...], "audio": {"output": {...}}}}.'
+            if said == "response" and spoken == "ga"
+            else '{"type": "session.update", "session": {"type": "realtime", "audio": {...}}}.'
             if spoken == "ga"
             else '{"type": "session.update", "session": {"modalities": [...], "turn_detection": {...}}}.'
         ),

@@ -57,7 +57,8 @@ def segments_too_short(model: SessionModel, record: Record) -> Iterator[Finding 
     """Is one sentence cut into pieces, because pauses inside it end the turn?"""
     if record.type == LOG_ENDED:
         yield from _answered_too_soon(model)
-        return
+        if "input_audio_buffer.committed" in model.witness.seen:
+            return  # so it was judged at each
     recent = [*islice(reversed(model.segments.values()), PIECES)][::-1]
     if len(recent) < PIECES or not all(_is_short(one) for one in recent):
         return
@@ -67,7 +68,7 @@ def segments_too_short(model: SessionModel, record: Record) -> Iterator[Finding 
     yield _segments_too_short_finding(
         model,
         f"One sentence became {PIECES} turns: pieces of {lengths} with short pauses between them.",
-        [mark for one in recent for mark in (one.started, one.committed)],
+        [mark for one in recent for mark in (one.started, one.committed or one.stopped)],
         0.85,
     )
 
@@ -137,7 +138,8 @@ def _segments_too_short_finding(
 
 def _is_short(segment: Segment) -> bool:
     length = segment.length
-    return length is not None and 0 < length <= LONGEST_PIECE and segment.committed is not None
+    ended = segment.committed or segment.stopped
+    return length is not None and 0 < length <= LONGEST_PIECE and ended is not None
 
 
 def _follows(before: Segment, after: Segment) -> bool:

@@ -376,7 +376,7 @@ CODEC = Phrase(
     r"g711_ulaw|pcmu|alaw|a-law|g711_alaw|pcma|pcm16|pcm_?s16\w*)\b"
 )
 RECORDS = pattern(
-    r"record|captur|microphone|\bmic\b|\binput\b|getusermedia|mediaformat|media format|audiorecord|"
+    r"record|captur|\bsend(?:s|ing)?\b|microphone|\bmic\b|\binput\b|getusermedia|mediaformat|media format|audiorecord|"
     r"录音|采集|麦克风|输入"
 )
 PLAYS_AT = pattern(r"playback|player|play(?:ing)?\b|\boutput\b|speaker|audiotrack|播放|输出|扬声器")

@@ -75,7 +75,10 @@ _COMPLETED = re.compile(r"^\W{1,4}(?:\w{1,12} )?(completed|failed)\b")
 """Right behind the name."""
 _OUTPUTS = re.compile(r"\boutput(?:s|_count|_items|_length)?\W{1,4}(\d{1,3})\b|\boutput\W{1,3}(\[\])")
 _REASON = re.compile(r"\b(turn_detected|client_cancelled|max_output_tokens|content_filter)\b")
-_CODE = re.compile(r"\bcode\W{1,4}([a-z][a-z_]{4,60})\b")
+_CODE = re.compile(
+    r"\bcode\W{1,4}([a-z][a-z_]{4,60})\b|"
+    r"\b(rate_limit_exceeded|insufficient_quota|server_error|invalid_api_key|model_not_found|session_expired)\b"
+)
 _QUOTED = re.compile(r"(?:^|[\s:：=])[\"'“「]")
 """Before the words behind the name, where no field is named."""
 _SAID = re.compile(r"\b(?:transcript|text|delta)\W{1,4}[\"'“「]?")
@@ -142,7 +145,7 @@ def _response(event: Mapping[str, Any], rest: str) -> dict[str, Any]:
     if reason := _REASON.search(rest):
         details["reason"] = reason[1]
     if code := _CODE.search(rest):
-        details["error"] = {"code": code[1], "message": rest.strip()[:300]}
+        details["error"] = {"code": code[1] or code[2], "message": rest.strip()[:300]}
     return response | ({"status_details": details} if details else {})
 
 

@@ -69,7 +69,10 @@ def _speaks(who: str, state: str, verb: tuple[str, str, str, str], *rows: str) -
 
 ROWS: tuple[tuple[str, Phrase], ...] = (
     ("user_said", pattern(
-        _LEAD + any_of(_USER, "you", "client", "final user", "(?:input |openai )?transcription(?=:)") + _SAYS + _WORDS,
+        _LEAD
+        + any_of(_USER, "you", "me", "client", "final user", "(?:input |openai )?transcription(?=:)")
+        + _SAYS
+        + _WORDS,
         _LEAD + _OF + _USER + r"[\])]?" + _WORDS,
         r"\breceived user transcript\b" + _LATER,
         r"\b(?:stt|asr) (?:final )?transcript (?:received|result)\b" + _LATER,

@@ -258,8 +258,18 @@ def _named(value: Mapping[str, Any], around: _Around) -> Found | None:
         body = _body(value, field)
         if body.get("type", name) != name:
             continue  # another event is inside; the name is a channel or a topic
+        if name == "response.done" and "response" not in body and isinstance(body.get("status"), str):
+            body = {**body, "response": _flat_response(body)}
         return Found({**body, "type": name}, around.t, direction_of(str(name), around.dir), around.stream)
     return None
+
+
+def _flat_response(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A structured log writes the end of a response in fields of its own: status, reason, error_code ..."""
+    code, message = body.get("error_code", body.get("code")), body.get("error_message", body.get("message"))
+    details = {"reason": body.get("reason"), "error": {"code": code, "message": message} if code or message else None}
+    told = {name: part for name, part in details.items() if part is not None}
+    return {"id": body.get("response_id", body.get("id", "")), "status": body["status"], "status_details": told}
 
 
 def _body(value: Mapping[str, Any], named_by: str) -> Mapping[str, Any]:
