@@ -1,13 +1,18 @@
 """How long `voicechat --help` and the first frame of the screen take, each in a fresh process.
 
+It runs from byte code, as an installed voicechat does: a checkout used with PYTHONDONTWRITEBYTECODE compiles every file
+at each start, which takes 80 ms of a first frame.
+
 python -m tests.bench.bench_start
 """
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 from tests.bench.bars import Figure, judge, yardstick
@@ -40,12 +45,21 @@ def first_frame_seconds(*arguments: str) -> float:
 
 def main() -> int:
     print(yardstick(), flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        os.environ["PYTHONPYCACHEPREFIX"] = folder
+        for options in ((), OPTIONS):
+            first_frame_seconds(*options)
+        return measured()
+
+
+def measured() -> int:
     frames = [[1000 * first_frame_seconds(*options) for _ in range(ROUNDS)] for options in ((), OPTIONS)]
     return judge(
         "start",
         [
-            Figure("voicechat --help", [help_seconds() * 1000 for _ in range(ROUNDS)], "ms", "median", 100.0),
-            Figure("first frame: voicechat", frames[0], "ms", "median", 350.0),
+            Figure("voicechat --help", [help_seconds() * 1000 for _ in range(ROUNDS)], "ms", "median", 80.0),
+            Figure("first frame: voicechat", frames[0], "ms", "median", 300.0),
             Figure("first frame: with options", frames[1], "ms"),
         ],
     )

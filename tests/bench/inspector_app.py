@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import PurePath
 from typing import ClassVar
 
 from msgspec import structs
@@ -56,7 +57,7 @@ class TimedDriver(LinuxDriver):
 class InspectorApp(App[None]):
     """Nothing but the pane, under the keys of the list."""
 
-    CSS_PATH = VoiceChatApp.CSS_PATH
+    CSS_PATH: ClassVar[list[str | PurePath]] = [*VoiceChatApp.CSS_PATH, *VoiceChatApp.LATER_CSS]
     CSS = "EventsPane { display: block; }"
 
     def __init__(self, act: Callable[[InspectorApp], object], notes: int) -> None:

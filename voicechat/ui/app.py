@@ -109,14 +109,18 @@ def palette() -> type[Provider]:
     return Palette
 
 
+def style_sheets(*names: str) -> list[Path]:
+    return [Path(__file__).parent / "screens" / f"{name}.tcss" for name in names]
+
+
 class VoiceChatApp(App[int]):
     """Owns the screen's clock and the talk with the engine; decides nothing about the conversation."""
 
     TITLE = TITLE
-    # All at once: Textual loads no file for a default screen, and parses everything anew for one of a later screen.
-    CSS_PATH: ClassVar[list[str | PurePath]] = [
-        Path(__file__).parent / "screens" / f"{name}.tcss" for name in ("developer", "talk", "numbers", "overlays")
-    ]
+    # Not the screens' own: Textual loads no file for a default screen, and parses everything anew for one of a later.
+    CSS_PATH: ClassVar[list[str | PurePath]] = [*style_sheets("talk", "numbers")]
+    LATER_CSS: ClassVar[list[Path]] = style_sheets("developer", "overlays")
+    """Of what the first frame does not show; parsing it took 9 ms of that."""
     BINDINGS: ClassVar[list[BindingType]] = [*default_bindings()]
     FEED: ClassVar[type[Feed]] = Feed
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {palette}
@@ -182,6 +186,7 @@ class VoiceChatApp(App[int]):
         for trouble in self._troubles:
             self.talk.add_note(clean(trouble))
         self.engine.start(self.feed.deliver)
+        self.stylesheet.read_all(self.LATER_CSS)
         self.talk.call_later(self.talk.developer.build)
         self.set_interval(LOOK_EVERY, self._look_at_themes)
         gc.freeze()  # the heap so far is permanent; collecting it took 27 to 70 ms a second
