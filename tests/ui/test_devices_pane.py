@@ -16,7 +16,8 @@ from voicechat.core.view import View
 from voicechat.engine.link import DeviceRow, Devices, DeviceSide, Meters, Snapshot, SoundFacts
 from voicechat.ui.app import VoiceChatApp
 from voicechat.ui.options import UiOptions
-from voicechat.ui.screens.devices import DevicesScreen, blocks
+from voicechat.ui.screens.devices import DevicesScreen, device_choices
+from voicechat.ui.settings_rows import switches
 
 SIZES = [(60, 16), (80, 24), (120, 36), (180, 50)]
 
@@ -123,15 +124,15 @@ async def test_a_list_opened_before_the_engine_is_ready_is_asked_for_when_it_is(
 @each(
     ("echo", "mode", "words"),
     [
-        ("AEC3", "on", "● cancelled (AEC3)"),
-        ("headphones: echo cancelling off", "headphones", "● headphones"),
-        ("echo cancelling off: half duplex", "off", "● off: half duplex"),
-        ("no echo canceller here: half duplex", "on", "● cannot be cancelled here"),
+        ("AEC3", "on", "cancelled"),
+        ("headphones: echo cancelling off", "headphones", "headphones"),
+        ("echo cancelling off: half duplex", "off", "half duplex"),
+        ("no echo canceller here: half duplex", "on", "cancelled but not possible here: half duplex"),
     ],
 )
 def test_the_echo_row_tells_what_is_really_done(echo: str, mode: did.EchoMode, words: str) -> None:
-    _, _, switches = blocks(DEVICES, SoundFacts(echo=mode), echo)[2]
-    assert words in [f"{mark} {text}" for text, mark, _ in switches[0].options]
+    row = switches(SoundFacts(echo=mode), echo)[0]
+    assert words == f"{row.text} {row.note}".strip()
 
 
 async def test_two_devices_of_one_hostile_name_are_listed_and_chosen_by_their_whole_name() -> None:
@@ -144,8 +145,7 @@ async def test_two_devices_of_one_hostile_name_are_listed_and_chosen_by_their_wh
 
 def test_a_part_of_a_name_marks_the_device_it_means() -> None:
     side = structs.replace(DEVICES.mics, wish="yeti", wish_from="settings", in_use="Blue Yeti")
-    _, _, mics = blocks(structs.replace(DEVICES, mics=side), SoundFacts(), "AEC3")[0]
-    marked = {text: mark for device in mics for text, mark, _ in device.options}
+    marked = {device.text: device.mark for device in device_choices("mic", side)}
     assert [name for name, mark in marked.items() if mark != "○"] == ["Blue Yeti"]
     assert "yeti" not in marked
 

@@ -274,7 +274,7 @@ SPEED: Steps = tuple((f"{n / 20:g} ×", n / 20) for n in range(5, 31))
 TEMPERATURE: Steps = tuple((f"{n / 20:g}", n / 20) for n in range(12, 25))
 TOKENS: Steps = (*((f"{n} tokens", n) for n in (64, 128, 256, 512, 1024, 2048, 4096)), ("no limit", "inf"))
 ECHO: tuple[tuple[str, Act], ...] = (
-    ("cancel", EchoChosen("on")),
+    ("cancelled", EchoChosen("on")),
     ("headphones", EchoChosen("headphones")),
     ("half duplex", EchoChosen("off")),
 )
@@ -387,19 +387,27 @@ def _voice(values: Values) -> tuple[Setting, ...]:
     )
 
 
+def switches(sound: SoundFacts, echo: str) -> tuple[Setting, ...]:
+    """What is done to the sound on this machine. `echo`: what really becomes of it (`MicView.echo`)."""
+    at = next((at for at, (_, act) in enumerate(ECHO) if act == EchoChosen(sound.echo)), 0)
+    cannot = sound.echo == "on" and bool(echo) and "aec" not in echo.lower()
+    return (
+        _row("echo", "echo", ECHO, at, note="but not possible here: half duplex" if cannot else ""),
+        _row("noise", "noise", (("suppressed", NoiseChosen(True)), ("as it is", NoiseChosen(False))), not sound.noise),
+        _row("gain", "gain", (("automatic", GainChosen(True)), ("as it is", GainChosen(False))), not sound.gain),
+    )
+
+
 def _sound(values: Values) -> tuple[Setting, ...]:
     mic, sound = values.facts.mic, values.facts.sound
     models: Steps = (("off", None), *((name, name) for name in known_names()[1]))
     near: SettingValue = {"type": "near_field"}
     noise: Steps = (("off", None), ("near", near), ("far", {"type": "far_field"}))
     is_off = "" if isinstance(values.now(TRANSCRIPTION), dict) else "only with a transcript"
-    echo = next((at for at, (_, act) in enumerate(ECHO) if act == EchoChosen(sound.echo)), 0)
     return (
         Setting("mic", "microphone", mic.name or "none", door=Look("devices")),
         Setting("speaker", "loudspeaker", mic.speaker or "none", door=Look("devices")),
-        _row("echo", "echo", ECHO, echo),
-        _row("noise", "noise", (("suppress", NoiseChosen(True)), ("as it is", NoiseChosen(False))), not sound.noise),
-        _row("gain", "volume", (("level", GainChosen(True)), ("as it is", GainChosen(False))), not sound.gain),
+        *switches(sound, mic.echo),
         words(values, "audio.input.noise_reduction", "server noise", noise),
         _edited(_transcript(values, models)),
         text_row(values, f"{TRANSCRIPTION}.language", "language", "detected", why=is_off),

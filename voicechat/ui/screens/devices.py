@@ -11,20 +11,14 @@ from typing import ClassVar, Literal
 from textual.binding import Binding, BindingType
 from textual.content import Content
 
-from voicechat.core.user_events import (
-    DevicesAsked,
-    DevicesChosen,
-    EchoChosen,
-    EchoMode,
-    GainChosen,
-    NoiseChosen,
-    UserAct,
-)
-from voicechat.engine.link import Devices, DeviceSide, SoundFacts
+from voicechat.core.user_events import DevicesAsked, DevicesChosen, UserAct
+from voicechat.engine.link import Devices, DeviceSide
 from voicechat.ui.messages import UserDid
 from voicechat.ui.paint import cut, decibels, hanging, palette_of, styled
 from voicechat.ui.sanitise import clean
 from voicechat.ui.screens.overlays import Drawer
+from voicechat.ui.screens.settings import prompt
+from voicechat.ui.settings_rows import Look, Setting, switches
 from voicechat.ui.widgets.deck import cells_of
 from voicechat.ui.widgets.pane import Choice
 
@@ -38,42 +32,20 @@ FROM_WORDS = {
     "chosen": "remembered for the next talk",
 }
 NONE_WORDS: dict[Side, str] = {"mic": "none: you only type", "speaker": "none: captions only"}
-ECHO_WORDS: dict[EchoMode, str] = {"on": "cancelled (AEC3)", "headphones": "headphones", "off": "off: half duplex"}
-ECHO_MODES: tuple[EchoMode, ...] = ("on", "headphones", "off")
-
-
-Option = tuple[str, Mark, UserAct]
 
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """One row the cursor can stand on. A device has one option; a switch has several side by side."""
+    """A device the cursor can stand on."""
 
     key: str
     """What it is, for a cursor that stays where it is when devices come and go."""
-    options: tuple[Option, ...]
-    label: str = ""
+    text: str
+    mark: Mark
+    act: UserAct
     note: str = ""
     has_level: bool = False
     """The microphone that runs: its level is shown beside it."""
-
-    def next(self, step: int) -> UserAct:
-        """What choosing this row does: its device, or the neighbour of what is switched on."""
-        now = next((at for at, (_, mark, _) in enumerate(self.options) if mark != "○"), 0)
-        return self.options[(now + step) % len(self.options)][2]
-
-
-Block = tuple[str, str, tuple[Device, ...]]
-"""Title, remark and rows of a group."""
-
-
-def blocks(devices: Devices, sound: SoundFacts, echo: str) -> tuple[Block, ...]:
-    """Microphones, loudspeakers and what is done to the sound. `echo`: what really becomes of it (`MicView.echo`)."""
-    return (
-        ("MICROPHONE", _remark(devices, devices.mics), _device_choices("mic", devices.mics)),
-        ("LOUDSPEAKER", _remark(devices, devices.speakers), _device_choices("speaker", devices.speakers)),
-        ("SOUND", "for this talk", _switches(sound, echo)),
-    )
 
 
 def _remark(devices: Devices, side: DeviceSide) -> str:
@@ -81,7 +53,7 @@ def _remark(devices: Devices, side: DeviceSide) -> str:
     return "looking for devices …" if devices == Devices() else FROM_WORDS[side.wish_from]
 
 
-def _device_choices(side: Side, listed: DeviceSide) -> tuple[Device, ...]:
+def device_choices(side: Side, listed: DeviceSide) -> tuple[Device, ...]:
     chosen = _chosen_row(listed)
     follows = listed.in_use if listed.wish == "default" and listed.in_use not in ("", "none") else listed.default
     system = f"follow the system ({follows})" if follows else "follow the system"
@@ -108,28 +80,10 @@ def _device(side: Side, wish: str, text: str, listed: DeviceSide, chosen: str, n
     is_right = wish == "none" if listed.in_use == "none" else runs or wish.lower().endswith(".wav")
     mark: Mark = "○" if wish != chosen else "●" if is_right else "◉"
     act = DevicesChosen(mic=wish) if side == "mic" else DevicesChosen(speaker=wish)
-    return Device(f"{side} {wish}", ((text, mark, act),), note=note, has_level=side == "mic" and mark == "●")
-
-
-def _switches(sound: SoundFacts, echo: str) -> tuple[Device, ...]:
-    has_canceller = not echo or "aec" in echo.lower()
-    words = ECHO_WORDS if has_canceller or sound.echo != "on" else ECHO_WORDS | {"on": "cannot be cancelled here"}
-    modes = tuple[Option, ...](
-        (words[mode], "●" if mode == sound.echo else "○", EchoChosen(mode)) for mode in ECHO_MODES
-    )
-    return (
-        Device("echo", modes, label="echo"),
-        Device("noise", _on_off(sound.noise, NoiseChosen(True), NoiseChosen(False), "suppressed"), label="noise"),
-        Device("gain", _on_off(sound.gain, GainChosen(True), GainChosen(False), "levelled"), label="volume"),
-    )
-
-
-def _on_off(is_on: bool, on: UserAct, off: UserAct, word: str) -> tuple[Option, ...]:
-    return ((word, "●" if is_on else "○", on), ("as it is", "○" if is_on else "●", off))
+    return Device(f"{side} {wish}", text, mark, act, note, has_level=side == "mic" and mark == "●")
 
 
 METER = 12
-LABEL = 8
 MARKS = {"●": "bold $success", "◉": "bold $warning", "○": "$quiet"}
 
 
@@ -139,8 +93,8 @@ class DevicesScreen(Drawer):
     place, heading, keys = "devices", "DEVICES", "Enter chooses · "
     slices = ("devices", "sound", "mic", "meters")
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("right", "choose(1)", show=False),
-        Binding("left", "choose(-1)", show=False),
+        Binding("right", "change(1)", show=False),
+        Binding("left", "change(-1)", show=False),
     ]
 
     def on_mount(self) -> None:
@@ -155,38 +109,46 @@ class DevicesScreen(Drawer):
         self.app.post_message(UserDid(DevicesAsked(False)))
 
     @property
-    def _blocks(self) -> tuple[Block, ...]:
-        return blocks(self.talk.devices, self.talk.sound, self.talk.mic.echo)
+    def _sides(self) -> tuple[tuple[str, DeviceSide, tuple[Device, ...]], ...]:
+        found = self.talk.devices
+        mics, speakers = device_choices("mic", found.mics), device_choices("speaker", found.speakers)
+        return ("MICROPHONE", found.mics, mics), ("LOUDSPEAKER", found.speakers, speakers)
+
+    @property
+    def _switches(self) -> tuple[Setting, ...]:
+        return switches(self.talk.sound, self.talk.mic.echo)
 
     def on_option_list_option_selected(self) -> None:
-        self.action_choose(1)
+        """Use what the cursor is on."""
+        for device in (device for _, _, devices in self._sides for device in devices):
+            if device.key == self.listed.current:
+                self.post_message(UserDid(device.act))
+        self.action_change(1)
 
-    def action_choose(self, step: int) -> None:
-        """Use what the cursor is on; on a switch, the next (or the one before)."""
-        everything = (device for _, _, devices in self._blocks for device in devices)
-        device = next((one for one in everything if one.key == self.listed.current), None)
-        if device is not None and (len(device.options) > 1 or step > 0):
-            self.post_message(UserDid(device.next(step)))
+    def action_change(self, step: int) -> None:
+        """Of a switch, the next choice or the one before."""
+        for switch in self._switches:
+            act = switch.next(step) if switch.key == self.listed.current else None
+            if act is not None and not isinstance(act, Look):
+                self.post_message(UserDid(act))
 
     def choices(self) -> list[Choice]:
-        palette, found, made = palette_of(self.app), self.talk.devices, list[Choice]()
-        for title, remark, devices in self._blocks:
-            made.append(Choice("", styled(palette, (title, "bold $accent"), (f"  {remark}", "$quiet"))))
+        palette, found, room, made = palette_of(self.app), self.talk.devices, self.listed.room, list[Choice]()
+        for title, side, devices in self._sides:
+            made.append(Choice("", styled(palette, (title, "bold $accent"), (f"  {_remark(found, side)}", "$quiet"))))
             made += [Choice(one.key, self._prompt(one)) for one in devices]
             made.append(Choice("", Content("")))
+        made.append(Choice("", styled(palette, ("SOUND", "bold $accent"), ("  for this talk", "$quiet"))))
+        made += [Choice(one.key, prompt(palette, room, one)) for one in self._switches]
         problem = " · ".join(part for part in (found.problem, found.hint) if part)
-        made.append(Choice("", styled(palette, (problem, "$warning"))))
-        self.listed.start = next((one.key for one in self._blocks[0][2] if one.options[0][1] != "○"), "")
+        made += [Choice("", Content("")), Choice("", styled(palette, (problem, "$warning")))]
+        self.listed.start = next((one.key for one in self._sides[0][2] if one.mark != "○"), "")
         return made
 
     def _prompt(self, device: Device) -> Content:
         palette, room = palette_of(self.app), self.listed.room
-        words: list[tuple[str, str]] = [(device.label.ljust(LABEL) if device.label else "", "$quiet")]
-        for text, mark, _ in device.options:
-            is_on = mark != "○"
-            shade = "bold" if is_on else "$quiet" if device.label else ""
-            words += [(f"{mark} ", MARKS[mark]), (text, shade), ("  " if device.label else "", "")]
-        row = styled(palette, " ", *words)
+        text = (device.text, "bold" if device.mark != "○" else "")
+        row = styled(palette, " ", (f"{device.mark} ", MARKS[device.mark]), text)
         if device.has_level:
             level = self.talk.meters.input
             filled = cells_of(level, METER)
