@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from textual.widgets import Static
+
 from tests.support.each import each
 from tests.support.event_rows import rows
 from tests.support.scenes import all_scenes
@@ -14,6 +16,7 @@ from voicechat.engine.link import Snapshot, Turns
 from voicechat.ui.bindings import ACTIONS, UNCHANGEABLE, check_keys, key_name, spoken, spoken_keys
 from voicechat.ui.options import UiOptions
 from voicechat.ui.sanitise import cleaned
+from voicechat.ui.screens.help import HelpScreen
 from voicechat.ui.wording import NOTE_HINTS
 
 REMAPPED = {  # to Cyrillic letters, which no text of the screen has
@@ -32,6 +35,15 @@ WORDS = {"a", "I", "s", "h", ":", "/", "*", "?", "<", ">"}
 """Words and signs of ordinary text, and the three answers to a tool's question, which are fixed."""
 FIXED = {"y", "n", "x", "u", "q"}
 """Keys of one widget alone, which no configuration changes."""
+
+
+async def test_no_word_of_the_key_card_is_cut_on_a_screen_of_80_columns() -> None:
+    async with showing("talk", (80, 24)) as (app, _, pilot):
+        for keys, groups in ((("question_mark",), ("TALK", "WRITE", "LOOK")), (("f2", "question_mark"), ("EVENTS",))):
+            await pilot.press("escape", *keys)
+            await until(pilot, lambda: isinstance(app.screen, HelpScreen))
+            card = str(app.screen.query_one("#keys Static", Static).content)
+            assert [a.words for a in ACTIONS if a.group in groups and a.id != "vc.quit" and a.words not in card] == []
 
 
 def keys_named(rows: Iterable[str]) -> set[str]:

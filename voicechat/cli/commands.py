@@ -516,7 +516,7 @@ _PANELS = {
         ),
         Command(
             "attach",
-            "Look into a running call of your service over a second line.",
+            "Look into a running call of your service over a second connection.",
             (
                 argument("attach", "ID", "A running call (rtc_...) or GPT-Live session."),
                 many("--send", "EVENT", "Send this event, as JSON; may be repeated.", name="to_send"),

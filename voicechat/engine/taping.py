@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal, ParamSpec
 
-from voicechat.config.locations import tapes_root
+from voicechat.config.locations import tapes_dir, tapes_root
 from voicechat.config.settings import Settings, as_plain
 from voicechat.core.events import SoundNoted
 from voicechat.engine.assemble import Talk
@@ -76,9 +76,9 @@ class Taping:
         folder = self.folder
         if folder is not None:
             self._loop.run_in_executor(None, self._taken_off().close)
-            self._note(
-                f"Recording saved in {folder}. `voicechat export {folder}` makes a page of it.", "info", "tape_ended"
-            )
+            name = folder.name if folder.parent == tapes_dir() else str(folder)
+            words = f"Recording saved in {folder}. `voicechat export {name}` makes a page of it."
+            self._note(words, "info", "tape_ended")
             return ""
         try:
             self.begin()

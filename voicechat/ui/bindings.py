@@ -40,7 +40,7 @@ class Action:
 
 
 ACTIONS: tuple[Action, ...] = (
-    Action("vc.ptt", "space", "talk", "hold to talk, or tap on and off", "TALK", "Talk"),
+    Action("vc.ptt", "space", "talk", "hold to talk, or tap on/off", "TALK", "Talk"),
     Action("vc.ptt_any", "f8,ctrl+space,ctrl+@", "talk", "talk, while typing too", "TALK", everywhere=True),
     Action("vc.mute", "m", "switch('mute')", "mute, and unmute", "TALK", "Mute"),
     Action("vc.turn_mode", "o", "switch('turn_mode')", "open mic / push-to-talk", "TALK", "Turn mode"),
@@ -66,8 +66,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("vc.copy_python", "P", "copy_event('python')", "copy the event as Python", "EVENTS"),
     Action("vc.copy_event", "", "copy_event('json')", "copy the event as JSON"),
     Action("vc.copy_tape", "", "copy_tape", "copy the events as a tape"),
-    Action("vc.step_back", "less_than_sign", "pane('step', -1)", "previous event of its response", "EVENTS"),
-    Action("vc.step", "greater_than_sign", "pane('step', 1)", "next event of its response", "EVENTS"),
+    Action("vc.step_back", "less_than_sign", "pane('step', -1)", "previous of its response", "EVENTS"),
+    Action("vc.step", "greater_than_sign", "pane('step', 1)", "next of its response", "EVENTS"),
     Action("vc.jump_back", "backspace", "pane('jump_back')", "back from a link", "EVENTS"),
     *(
         Action(f"vc.link_{n}", f"{n}", f"pane('follow_link', {n})", f"follow link {n} of the details")

@@ -199,7 +199,7 @@ def cut_words(turn: TurnView) -> str:
 
 
 def release_words(release: Release, key: str) -> str:
-    """`Space: true hold` and its kin; empty while nothing is known yet."""
+    """`release of Space: exact` and its kin; empty while nothing is known yet."""
     return RELEASE_LONG[release].format(key=key)
 
 

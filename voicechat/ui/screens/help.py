@@ -42,11 +42,11 @@ FILTERS = (
 """The filter language, beside the keys of the list."""
 ALSO_QUITS = "quit · q q does too"
 KNOWN: dict[Release, tuple[str, str, str]] = {
-    "true": ("● ", "$success", "This terminal reports when {} is released."),
-    "guessed": ("◉ ", "$warning", "This terminal does not report when {} is released: it is guessed, 0.2 s late."),
-    "remote": ("◉ ", "$warning", "This terminal does not report when {} is released: it is guessed, 0.4 s late."),
+    "true": ("● ", "$success", "This terminal reports key release: a hold is exact."),
+    "guessed": ("◉ ", "$warning", "This terminal does not report key release: guessed, 0.2 s late."),
+    "remote": ("◉ ", "$warning", "This terminal does not report key release: guessed, 0.4 s late."),
     "tap": ("◉ ", "$warning", "This terminal does not repeat keys: tap {} to talk, tap it again to send."),
-    "unknown": ("○ ", "$quiet", "Whether this terminal reports when {} is released is not known yet."),
+    "unknown": ("○ ", "$quiet", "Whether this terminal reports key release is not known yet."),
 }
 INSTEAD: Line = (("    Or tap it twice instead of holding it, or hold the badge with the mouse.", "$quiet"),)
 LAMPS: list[Line] = [
