@@ -157,6 +157,7 @@ MET: dict[str, Met] = {
     "unreadable": Met(closed(1007), "could not read", ONCE),
     "too large": Met(closed(1009), "too large", ONCE),
     "huge message": Met(own("message_too_large"), "nothing came through", ONCE),
+    "broken message": Met(own("broken_message"), "nothing came through", AGAIN),
     "policy": Met(closed(1008), "rules do not allow", ONCE),
     "own code": Met(closed(4321), "a code of its own (4321)", ONCE),
     "dialect": Met(closed(4000), "beta dialect", ONCE),

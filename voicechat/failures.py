@@ -201,6 +201,8 @@ FAILURES: tuple[Failure, ...] = (
          "if it worked", closes=(1009,)),
     _row("configuration", "huge message", "{who} sent a message too large to be read",
          "look at what it sends; it is no message of the protocol", "if it worked", "message_too_large"),
+    _row("configuration", "broken message", "{who} sent what is no WebSocket message",
+         "look at what stands between: a proxy may change what it passes on", "back-off", "broken_message"),
     _row("configuration", "policy", "{who} says that its rules do not allow this",
          "check the key, the model and the account", "if it worked", closes=(1008,)),
     _row("configuration", "own code", "{who} ended the session with a code of its own", "its documentation may say why",

@@ -102,16 +102,17 @@ BOUND = 45.0
 """Seconds that one talk may take on a busy machine, from the first packet to the last; two or three are usual."""
 PATIENCE = 15.0
 CONNECTS_WITHIN = {"never_started": 2.0, "no_answer_at_all": 2.0}
-ANSWERS_WITHIN = {"silence": 3.0}
+ANSWERS_WITHIN = {"silence": 3.0, "sound_of_a_minute_at_once": 3.0}
 """Seconds after which nothing is expected any more, where that is what is tested; else `PATIENCE`."""
 AT_ONCE = 3
 """Talks that go on at the same time."""
 STARVED = r"(not answered|come from the service|came from the service) for \d"
 """What is said of a connection without a sign of life: a service in the same process is as starved as its client."""
 TRIES = 3
-WEBRTC_ONLY = {name for name in AT_THE_DOOR if name.startswith(("answer_", "ice_"))}
+WEBRTC_ONLY = {name for name in AT_THE_DOOR if name.startswith(("answer_", "ice_"))} | {"channel_closes_alone"}
 ON_ITS_WAY = {"half_json", "no_object", "binary_frame", "silence", "goes_on_after_stop", "transcripts_out_of_order"}
 AT_ITS_END = {"closed_and_stays", "gone_without_a_word", "closed_remote_hangup", "closed_for_no_known_reason"}
+AT_ITS_END |= {"channel_closes_alone", "talks_on_after_closed"}
 WEBSOCKET_ONLY = set(IN_THE_TALK) - ON_ITS_WAY - AT_ITS_END
 """What an event says is read by the same code over both; a data channel carries no message of more than 256 KiB."""
 EXPECTED = {
@@ -123,6 +124,9 @@ EXPECTED = {
     "answer_is_no_json": "not with a session description",
     "answer_without_sdp": "not with a session description",
     "answer_sdp_nonsense": "session description is of no use",
+    "answer_without_audio": "it has no audio",
+    "answer_refuses_audio": "it has no audio",
+    "answer_without_channel": "it has no channel for events",
     "ice_never_connects": "no packet came through",
     "no_answer_at_all": "did not answer in time",
     "never_started": "started no session within",
@@ -131,6 +135,13 @@ EXPECTED = {
     "gone_before_start": "(ended the session at once|closed the connection before the session had started)",
     "silence": "no whole answer came within 3 s",
     "huge_frame": "a message of more than 16 MiB",
+    "sound_of_a_minute_at_once": "no whole answer came within 3 s",
+    "gone_in_a_frame": "the connection was lost without a reason",
+    "text_that_is_no_utf8": "the service sent what is no WebSocket message",
+    "frame_of_unknown_kind": "the service sent what is no WebSocket message",
+    "channel_closes_alone": "the other side closed the channel",
+    "talks_on_after_closed": "longest duration",
+    "closed_twice": "longest duration",
     "closed_and_stays": "longest duration",
     "gone_without_a_word": "(ended the session|closed the channel)",
     "closed_close_requested": "because it was asked to",

@@ -45,11 +45,18 @@ STEP = 0.1
 AT_THE_DOOR = (
     *("refused_401", "refused_404", "refused_429", "refused_500", "web_page", "no_answer_at_all"),
     *("answer_is_no_json", "answer_without_sdp", "answer_sdp_nonsense", "answer_is_bare_sdp", "ice_never_connects"),
+    *("answer_without_audio", "answer_refuses_audio", "answer_without_channel"),
 )
 """Before there is a session; those from `answer_` on, and ICE, exist for WebRTC alone."""
 AT_THE_START = (
     *("wrong_first_event", "never_started", "error_instead_of_start", "closed_instead_of_start"),
-    *("gone_before_start", "started_twice", "started_without_session"),
+    *(
+        "gone_before_start",
+        "started_twice",
+        "started_without_session",
+        "everything_before_start",
+        "started_and_expired",
+    ),
 )
 """Instead of, or beside, `session.started`."""
 FRAMES: dict[str, list[str]] = json.loads((Path(__file__).parent / "data" / "live_frames.json").read_text())
@@ -59,9 +66,19 @@ IN_THE_TALK = (
     *("no_object", "binary_frame", "odd_bytes_of_sound", "error_event", "delegation_without_end"),
     *("delegation_of_unknown_tool", "calls_without_arguments", "silence", "goes_on_after_stop", "backend_fails"),
     *("backend_counts_tokens", "huge_frame", "closed_and_stays", "gone_without_a_word", "closed_for_no_known_reason"),
+    *("huge_ids", "same_call_twice", "sound_of_a_minute_at_once", "talks_on_after_closed", "closed_twice"),
+    *("gone_in_a_frame", "text_that_is_no_utf8", "frame_of_unknown_kind", "channel_closes_alone"),
     *(f"closed_{reason}" for reason in REASONS),
 )
 """When the user types the first message; then most go on with the answer."""
+
+
+BROKEN_FRAMES = {
+    "gone_in_a_frame": b'\x81\x7d{"type": "session.output_tr',
+    "text_that_is_no_utf8": b"\x81\x04\xff\xfe\xc3\x28",
+    "frame_of_unknown_kind": b"\x8b\x02hm",
+}
+"""Bytes of RFC 6455: a text of 125 bytes that ends early, one that is no UTF-8, a reserved opcode."""
 
 
 def sound(seconds: float, loudness: float = 0.3) -> bytes:
@@ -104,6 +121,8 @@ class Session:
     is_socket: bool
     put: Callable[[str | bytes], Any]
     leave: Callable[[], Any]
+    break_off: Callable[[str], Any]
+    """Ends the connection below its messages, in the way of this misbehaviour."""
     asked: Json = field(default_factory=dict)
     loud_until: float = 0.0
     sent: int = 0
@@ -149,6 +168,14 @@ class Session:
             case "gone_before_start":
                 await self.leave()
                 return
+            case "started_and_expired":
+                await self.send(live.SessionStartedEvent, session={**self.resource, "expires_at": 1})
+                return
+            case "everything_before_start":
+                for odd in [text for texts in FRAMES.values() for text in texts]:
+                    await self.say(odd)
+                await self.delegate("client")
+                await self.delegate("responses", name="no_such_tool", arguments="{}")
             case "started_without_session":
                 await self.say('{"type": "session.started", "event_id": "x"}')
                 return
@@ -223,6 +250,28 @@ class Session:
                 for number in "12":
                     done = {"id": f"resp_{number}", "object": "response", "status": "completed", "usage": usage}
                     await self.send(live.ResponseEvent, event={"type": "response.completed", "response": done})
+            case "talks_on_after_closed" | "closed_twice":
+                for _ in range(1 + (self.service.misbehaviour == "closed_twice")):
+                    closed = {"reason": "expired", "session": self.resource, "usage": {"seconds": 1.0}}
+                    await self.send(live.SessionClosedEvent, **closed)
+                await self.answer()
+                await asyncio.sleep(STEP)
+                await self.leave()
+                return
+            case "gone_in_a_frame" | "text_that_is_no_utf8" | "frame_of_unknown_kind" | "channel_closes_alone" as name:
+                await self.break_off(name)
+                return
+            case "sound_of_a_minute_at_once":
+                await self.send(live.OutputAudioDeltaEvent, delta=base64_of(sound(60.0)))
+            case "huge_ids":
+                ids = {"event_id": "e" * 200_000, "client_event_id": "c" * 200_000, "start_ms": 0, "end_ms": 0}
+                await self.say(json.dumps({"type": "session.input_transcript.delta", "delta": "Hm. ", **ids}))
+                await self.delegate("responses", "d" * 200_000, name="n" * 200_000, arguments="{}")
+                return
+            case "same_call_twice":
+                for _ in range(2):
+                    await self.delegate("responses", name="no_such_tool", arguments="{}")
+                return
             case "closed_for_no_known_reason":
                 await self.say('{"type": "session.closed", "event_id": "x", "reason": {"why": "\\u001b[2Jno"}}')
                 await self.leave()
@@ -244,13 +293,13 @@ class Session:
                     await self.say(frame)
         await self.answer()
 
-    async def delegate(self, target: str, **call: str) -> None:
+    async def delegate(self, target: str, id: str = "1", **call: str) -> None:
         """Work for the client, or a function call inside a Responses stream."""
-        made = Delegation(id="del_1", type="delegation", target=target, response_id="resp_1" if call else None)  # type: ignore[arg-type]
+        made = Delegation(id=f"del_{id}", type="delegation", target=target, response_id="resp_1" if call else None)  # type: ignore[arg-type]
         await self.send(live.DelegationCreatedEvent, delegation=made, offset_ms=self.now_ms)
         if not call:
             return
-        item = {"type": "function_call", "id": "fc_1", "call_id": "call_1", "status": "completed", **call}
+        item = {"type": "function_call", "id": f"fc_{id}", "call_id": f"call_{id}", "status": "completed", **call}
         done = {"id": "resp_1", "object": "response", "status": "completed", "output": []}
         stream: list[Json] = [
             {"type": "response.created", "response": {**done, "status": "in_progress"}},
@@ -258,7 +307,7 @@ class Session:
             {"type": "response.completed", "response": done},
         ]
         for number, event in enumerate(stream):
-            await self.send(live.ResponseEvent, delegation_id="del_1", event={**event, "sequence_number": number})
+            await self.send(live.ResponseEvent, delegation_id=made.id, event={**event, "sequence_number": number})
 
     def odd(self, misbehaviour: str) -> list[str] | list[bytes]:
         """Frames that no service should send."""
@@ -338,7 +387,13 @@ class LiveService:
         async def leave() -> None:
             await socket.close()
 
-        session = Session(self, True, put, leave)
+        async def break_off(name: str) -> None:
+            assert request.transport is not None
+            request.transport.write(BROKEN_FRAMES[name])
+            if name == "gone_in_a_frame":
+                request.transport.close()
+
+        session = Session(self, True, put, leave, break_off)
         streaming: asyncio.Task[None] | None = None
         with contextlib.suppress(ConnectionError):  # a client that is gone takes no pong
             async for message in socket:
@@ -373,7 +428,7 @@ class LiveService:
     async def _answer(self, body: Json) -> str:
         peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self.peers.append(peer)
-        session = Session(self, False, lambda data: None, peer.close, asked=body["session"])
+        session = Session(self, False, lambda data: None, peer.close, lambda name: None, asked=body["session"])
         hum = (9_000 * np.sin(2 * np.pi * 450 * np.arange(960) / 48_000)).astype(np.int16)
         peer.addTrack(Track(lambda: hum * np.int16(session.is_loud)))
 
@@ -381,17 +436,31 @@ class LiveService:
             async def put(data: str | bytes) -> None:
                 channel.send(data)
 
-            session.put = put
+            async def break_off(name: str) -> None:
+                channel.close()
+
+            session.put, session.break_off = put, break_off
             channel.on("message", session.take)
             self.beginning.append(asyncio.ensure_future(session.begin()))
 
         peer.on("datachannel", opened)
         await peer.setRemoteDescription(RTCSessionDescription(body["transport"]["sdp"], "offer"))
         await peer.setLocalDescription(await peer.createAnswer())
-        sdp = peer.localDescription.sdp
-        if self.misbehaviour == "ice_never_connects":
-            await peer.close()
-        return str(sdp)
+        sdp = str(peer.localDescription.sdp)
+        head, *media = sdp.split("m=")
+        audio = next(one for one in media if one.startswith("audio"))
+        match self.misbehaviour:
+            case "ice_never_connects":
+                await peer.close()
+            case "answer_without_audio":
+                return sdp.replace(f"m={audio}", "")
+            case "answer_refuses_audio":
+                return sdp.replace(
+                    f"m={audio}", f"m=audio 0{audio[audio.index(' ', 6) :]}".replace("a=sendrecv", "a=inactive")
+                )
+            case "answer_without_channel":
+                return head + f"m={audio}"
+        return sdp
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[str]:

@@ -22,6 +22,7 @@ import base64
 import binascii
 import json
 from array import array
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
@@ -48,6 +49,8 @@ MOST_CHARACTERS = 1_500
 """Of one append: the service takes 500 tokens, at least three characters each in the languages it speaks."""
 MOST_HISTORY = 128
 """Messages of the history that a session may begin with."""
+MOST_CALLS = 1_000
+"""Of one session whose ids are remembered."""
 DELEGATE = "delegate"
 """The function that a delegation to the client calls."""
 ENDS = {
@@ -114,6 +117,8 @@ class LiveSession:
     _turns: int = 0
     _calls: dict[str, Literal["responses", "client"]] = field(default_factory=dict)
     """Calls without an output yet, by call id, with whom the answer is for."""
+    _known_calls: deque[str] = field(default_factory=lambda: deque(maxlen=MOST_CALLS))
+    """Ids of calls and delegations; one that is told again is not called, and nobody waits for its output."""
     _stream: list[Json] = field(default_factory=list)
     """Function calls of the delegated response that still streams."""
     _usage: Json = field(default_factory=dict)
@@ -284,6 +289,8 @@ class LiveSession:
         return {"type": kind, **place, **fields}
 
     def _delegated(self, delegation_id: str) -> Iterator[Json]:
+        if self._is_known(delegation_id):
+            return
         yield from self._end_user()
         arguments = json.dumps({"request": self._heard}, ensure_ascii=False)
         call = {"id": self._next("call"), "type": "function_call", "call_id": delegation_id, "name": DELEGATE}
@@ -293,7 +300,8 @@ class LiveSession:
     def _nested(self, event: Mapping[str, Any]) -> Iterator[Json]:
         match event:
             case {"type": "response.output_item.done", "item": {"type": "function_call"} as item}:
-                if isinstance(item.get("call_id"), str) and isinstance(item.get("name"), str):
+                id = item.get("call_id")
+                if isinstance(id, str) and isinstance(item.get("name"), str) and not self._is_known(id):
                     self._stream.append({"arguments": "{}", **item})
             case {
                 "type": "response.completed" | "response.incomplete" | "response.failed" as kind,
@@ -310,6 +318,13 @@ class LiveSession:
                 yield {"type": "error", "error": {**event, "type": "server_error"}}
             case _:
                 pass
+
+    def _is_known(self, call_id: str) -> bool:
+        """Whether it was called before; from now on it was."""
+        is_known = call_id in self._known_calls
+        if not is_known:
+            self._known_calls.append(call_id)
+        return is_known
 
     def _called(self, calls: Sequence[Json], response_id: str) -> Iterator[Json]:
         """A response that consists of calls, from its beginning to its end."""

@@ -379,6 +379,8 @@ class _Session:
             return Closing(f"the service sent a message of more than {most}", "message_too_large", "", False)
         if self._codec is not None and self._codec.end is not None:
             return _closed(self._codec.end)
+        if message.type is aiohttp.WSMsgType.ERROR and isinstance(message.data, aiohttp.WebSocketError):
+            return Closing("the service sent what is no WebSocket message", "broken_message", "", True)
         reason = message.extra if message.type is aiohttp.WSMsgType.CLOSE and isinstance(message.extra, str) else ""
         is_recent = self._clock() - self._said_at < _CLOSES_UPON
         said = (self._said.code or self._said.type or "") if is_recent else ""
