@@ -229,6 +229,7 @@ class _Session:
         self._answers = SpokenAnswers(self.queue, SoundFormat(*target.output_format), self._note)
         self._answers.on_session = self._session_said
         self._codec = LiveCodec("websocket", target.session or {}, heard, clock) if target.is_live else None
+        self._in_order = asyncio.Lock()
         self._patience = target.connect_timeout
         self._answers.on_error = self._error_said
         self._microphone = Microphone(
@@ -350,9 +351,10 @@ class _Session:
         self._report(lambda: self._heard.on_text(text))
 
     async def _take_translated(self, events: list[str]) -> None:
-        for event in events:
-            await self._answers.read(event)
-            self._tell_translated(event)
+        async with self._in_order:  # a long piece of sound is decoded bit by bit, and its end must not overtake it
+            for event in events:
+                await self._answers.read(event)
+                self._tell_translated(event)
 
     async def _watch(self) -> None:
         """Ping, and end the line when nothing comes back."""
