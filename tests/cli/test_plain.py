@@ -54,7 +54,7 @@ async def test_a_pipe_that_says_nothing_is_told_so(tmp_path: Path) -> None:
     flags = ("--plain", "--provider", "custom", "--base-url", "http://127.0.0.1:9", "--speaker", "none")
     ran = await piped("", *flags, environ=environ_for(tmp_path))
     assert ran.code == USAGE
-    assert "nobody said anything" in ran.out
+    assert "nothing was said" in ran.out
 
 
 async def test_a_service_that_is_not_there_has_its_own_status(tmp_path: Path) -> None:

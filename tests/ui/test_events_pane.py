@@ -209,3 +209,10 @@ async def test_local_events_are_hidden_until_their_key_and_a_link_to_one_still_f
         await pilot.press("l")
         await until(pilot, lambda: "EVENTS 46 shown" in text(app))
         assert pane.select_seq(seq_of("mic.closed")) and current_type(app) == "mic.closed"
+
+
+async def test_a_list_of_local_events_alone_waits_for_the_first_event_of_the_api() -> None:
+    async with showing("talk", (120, 36)) as (app, engine, pilot):
+        engine.log(EventRow(1, 1.0, "local", "mic.opened", payload='{"type":"mic.opened"}'))
+        await pilot.press("f2")
+        await until(pilot, lambda: "1 kept" in text(app) and "the first event is session.created" in text(app))

@@ -30,10 +30,13 @@ LOCAL: dict[str, tuple[str, str]] = {
     ),
     "voice.began": ("Your voice was heard here, after echo cancellation.", "The server's speech_started follows."),
     "voice.ended": ("Your voice ended; `voiced` is how many seconds of it there were.", "speech_stopped follows."),
-    "barge_in.happened": ("You cut in, and the loudspeaker was silenced here.", "Then the service is told."),
+    "barge_in.happened": (
+        "You cut in; the loudspeaker was silenced at once.",
+        "The service is asked to end the answer.",
+    ),
     "tools.offered": ("These tools can be run here.", "The session offers them to the model (session.tools)."),
     "tool.allowed": ("You allowed a call of a tool.", "It runs; its output goes to the model."),
-    "tool.denied": ("A call of a tool was not allowed.", "The model is told, and may answer without it."),
+    "tool.denied": ("A tool call was not allowed.", "The model gets the refusal as its result."),
     "tool.moved": ("A call waits for your word, runs, or was dropped.", "tool.finished ends one that runs."),
     "tool.run": ("A call of a tool begins to run.", "tool.finished follows, at its time limit at the latest."),
     "tool.finished": ("A call of a tool has ended.", "conversation.item.create takes its output to the model."),
@@ -48,8 +51,8 @@ LOCAL: dict[str, tuple[str, str]] = {
     "mic.flat": ("The open microphone gives only zeros.", "Hardware mute, permission, or the wrong device."),
     "mic.live": ("The microphone delivers sound again.", "Nothing to do."),
     "mic.file_ended": ("The sound file that stands for the microphone has ended.", "The run waits for the answer."),
-    "script.began": ("The script speaks into its microphone.", "script.ended, when it has said it."),
-    "script.ended": ("The script has said it.", "The pause that follows ends your turn."),
+    "script.began": ("The script plays speech into the microphone.", "script.ended, at its end."),
+    "script.ended": ("The script's speech has ended.", "The pause that follows ends your turn."),
     "mic.opened": ("What the microphone hears goes to the service from here on.", "pre_roll seconds before it too."),
     "mic.closed": ("Silence goes to the service from here on; the track keeps running.", "The deck says why."),
     "device.opened": ("Microphone and loudspeaker are in use.", "echo says what cancels the loudspeaker's echo."),
@@ -63,12 +66,12 @@ LOCAL: dict[str, tuple[str, str]] = {
     "line.opened": ("The line is up.", "Audio flows once the configuration is in force."),
     "line.failed": ("No line could be opened.", "message and hint say why, and what to do."),
     "line.lost": ("The line broke.", "A new session is begun with the same configuration."),
-    "line.hanging_up": ("We close the line.", "The service is told where it can be."),
+    "line.hanging_up": ("voicechat closes the connection.", "The service is informed if it can be."),
     "tap.called": ("A client has called through the tap.", "The service is called for it; tap.opened follows."),
     "tap.opened": ("Both lines of a tapped call are up.", "Everything is passed on unchanged from here on."),
     "tap.connected": ("One of the two legs of a tapped call is connected.", "The other one, then the channel."),
     "tap.channel": ("One side has opened a channel; the tap opened its like.", "Messages pass in both directions."),
-    "tap.subprotocol": ("The service has chosen this subprotocol.", "The client is told the same."),
+    "tap.subprotocol": ("The service has chosen this subprotocol.", "The client gets the same."),
     "tap.request": ("A request beside the calls was passed on and answered.", "Often a key, or the end of a call."),
     "tap.lost": ("A message could not be passed on.", "The reason says why; the other side never saw it."),
     "tap.closed": ("The other side answered the close frame.", "Nothing; the call is over."),
@@ -162,7 +165,7 @@ FIELDS: dict[str, tuple[str, str]] = {
     f"{_TEXT}.delay": ("How long it may wait for certainty.", "gpt-realtime-whisper only."),
     _VAD: (
         "Who decides that your turn is over: server_vad by silence, semantic_vad by meaning, null: the client.",
-        "null must be said; left out it stays as it was.",
+        "null must be sent; a field left out stays as it was.",
     ),
     f"{_VAD}.type": ("server_vad or semantic_vad.", "Each has fields of its own."),
     f"{_VAD}.threshold": (
@@ -262,7 +265,7 @@ FIELDS: dict[str, tuple[str, str]] = {
     "session.store": ("GPT-Live: keep the session for 30 days, to fork it or fetch its recording.", "Default false."),
     "session.client.data_channel": (
         "GPT-Live over WebRTC: which events a browser may send and see: all, or a list.",
-        "The service tells the browser with info; somebody attached is not bound by it.",
+        "The service tells the browser with info; an attached client is not bound by it.",
     ),
     "session.safety_identifier": (
         "GPT-Live: a stable name for the user, for the service's own safety checks.",
@@ -296,7 +299,7 @@ SERVER: dict[str, tuple[str, str]] = {
         "Look at code and param; event_id names the client event that caused it (press * for both).",
     ),
     "session.created": (
-        "The session exists; this is its configuration before any wish of ours, and it shows the dialect spoken.",
+        "The session was created with the service's defaults; your settings follow. It shows the service's dialect.",
         "A session.update follows, unless the configuration came with the handshake.",
     ),
     "session.updated": (
@@ -349,7 +352,7 @@ SERVER: dict[str, tuple[str, str]] = {
         "Another one some seconds later.",
     ),
     "session.paused": (
-        "GPT-Live over WebRTC: nobody spoke for the idle timeout, and the model rests; line and session stay.",
+        "GPT-Live over WebRTC: no speech for the idle timeout, so the model rests; connection and session stay.",
         "Speech wakes it: session.resumed.",
     ),
     "session.resumed": ("GPT-Live over WebRTC: speech has woken the model.", "Sound and transcripts again."),
@@ -561,7 +564,7 @@ CLIENT: dict[str, tuple[str, str]] = {
         "session.started. Never over WebRTC: there the HTTP request with the offer begins it.",
     ),
     "session.input_audio.append": (
-        "GPT-Live over WebSocket: your sound, base64, silence included. From the service, to somebody attached: what "
+        "GPT-Live over WebSocket: your sound, base64, silence included. From the service, to an attached client: what "
         "the caller says.",
         "Transcripts; no event says that you began or stopped to speak.",
     ),

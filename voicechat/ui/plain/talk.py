@@ -376,7 +376,7 @@ class PlainTalk:
         if self._options.mic.lower().endswith(".wav") and self._rested < REST:
             return None
         if not self._spoke:
-            self._printer.write(Line("error", "nobody said anything; pipe a message in", "error"))
+            self._printer.write(Line("error", "nothing was said; pipe a message in", "error"))
             return exit_codes.USAGE
         return done if self._is_answered and self.view.reply.state in AT_REST else None
 

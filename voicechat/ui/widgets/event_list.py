@@ -390,6 +390,6 @@ class EventList(LineView):
     def _when_empty(self) -> str:
         if self.shown.rows:
             return ""
-        if not len(self.store):
+        if all(kind.dir == "local" for kind in self.store.kinds.values()):
             return "  nothing yet: the first event is session.created"
         return f"  0 of {grouped(len(self.store))} match · {keys_of_app(self.app).of('back')} clears"
