@@ -28,7 +28,7 @@ from voicechat.audio.sound_format import Resampler
 from voicechat.local_server.conversation import Recognise
 from voicechat.local_server.dialogue import Dialogue
 from voicechat.local_server.listening import Ears
-from voicechat.local_server.session import first_config
+from voicechat.local_server.session_config import first_config
 from voicechat.local_server.speech.engine import SpeechEngine
 from voicechat.protocol.server_events import ConversationItemInputAudioTranscriptionCompleted, InputAudioBufferCleared
 

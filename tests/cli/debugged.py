@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.support.local_server import local_server
-from voicechat.local_server import session
+from voicechat.local_server import session_config
 from voicechat.local_server.session_config import SessionConfig, fresh_config
 
 PATIENCE = 30.0
@@ -46,4 +46,4 @@ def break_sessions(monkeypatch: pytest.MonkeyPatch, wrong: Mapping[str, Any]) ->
     def broken(model: str, session_id: str, *, transcription: bool = False) -> SessionConfig:
         return SessionConfig({**fresh_config(model, session_id, transcription=transcription).session, **wrong})
 
-    monkeypatch.setattr(session, "fresh_config", broken)
+    monkeypatch.setattr(session_config, "fresh_config", broken)

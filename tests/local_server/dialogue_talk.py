@@ -19,8 +19,7 @@ from voicechat.local_server.brain import Say
 from voicechat.local_server.conversation import Out, Recognise, Reply, StopReply
 from voicechat.local_server.dialogue import Dialogue, Transport
 from voicechat.local_server.listening import Ears
-from voicechat.local_server.session import first_config
-from voicechat.local_server.session_config import Fields
+from voicechat.local_server.session_config import Fields, first_config
 from voicechat.local_server.sound import Pcm
 from voicechat.protocol.dialects import Dialect
 from voicechat.protocol.server_events import ServerError

@@ -102,10 +102,14 @@ async def test_a_setting_the_server_refuses_is_a_configuration_error() -> None:
         await spawn.start_local_server(ENVIRON, brain_url="ftp://somewhere")
 
 
-async def test_a_server_that_dies_is_an_error_with_its_last_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spawn, "_arguments", lambda *given: ["--nonsense"])
+async def test_a_server_that_dies_is_an_error_with_its_last_words(tmp_path: Path) -> None:
+    program = tmp_path / "voicechat" / "local_server" / "__main__.py"
+    program.parent.mkdir(parents=True)
+    for package in (program.parent, program.parent.parent):
+        (package / "__init__.py").touch()
+    program.write_text("raise RuntimeError('nonsense')")
     with pytest.raises(EngineError, match="nonsense"):
-        await spawn.start_local_server(ENVIRON)
+        await spawn.start_local_server({**ENVIRON, "PYTHONPATH": str(tmp_path)})
 
 
 async def test_a_missing_engine_is_a_sentence_with_the_cure(monkeypatch: pytest.MonkeyPatch) -> None:

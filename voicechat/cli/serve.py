@@ -20,6 +20,7 @@ from voicechat.cli.tapes import tape_named
 from voicechat.config.load import load_settings
 from voicechat.config.settings import Settings
 from voicechat.errors import TapeError, port_taken
+from voicechat.heap import trim_regularly
 from voicechat.journal.entry import Happening
 from voicechat.journal.observers import Observers
 from voicechat.journal.server_side import PlayHouse, scripts_of
@@ -86,6 +87,8 @@ def serve_command(flags: Mapping[str, Any], config: Path | None, options: ServeO
     level = logging.INFO if options.verbose else logging.ERROR
     logging.basicConfig(stream=sys.stderr, level=level, format="%(asctime)s %(name)s %(message)s")
     logging.getLogger("aioice").setLevel(logging.WARNING)
+    trim_regularly()
+    sys.setswitchinterval(0.001)  # as in the process that the engine starts
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_serve(options, tape, load_settings(flags, os.environ, config)))
     return exit_codes.DONE

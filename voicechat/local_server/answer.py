@@ -25,25 +25,21 @@ from voicechat.protocol import items, server_events as events
 from voicechat.protocol.items import ContentPart, ErrorDetail, Item
 from voicechat.protocol.wire import JsonValue
 
-_CHARACTERS_PER_TOKEN = 4
-_HEARD_PER_SECOND = 10
-_SPOKEN_PER_SECOND = 20
-
 
 def text_tokens(text: str) -> int:
-    return -(-len(text) // _CHARACTERS_PER_TOKEN)
+    return -(-len(text) // 4)
 
 
 def spoken_tokens(seconds: float) -> int:
     """Of the assistant's sound."""
-    return round(seconds * _SPOKEN_PER_SECOND)
+    return round(seconds * 20)
 
 
 def response_usage(entries: Iterable[Entry], instructions: str, text_out: int, audio_out: int) -> items.Usage:
     """What one response took: what a model would have read and listened to, and what it made. Nothing is cached."""
     read = [entry.heard_text or entry.item.output or "" for entry in entries if not entry.length]
     text_in = sum(map(text_tokens, [*read, instructions]))
-    audio_in = sum(round(entry.length * _HEARD_PER_SECOND) for entry in entries if entry.item.role == "user")
+    audio_in = sum(round(entry.length * 10) for entry in entries if entry.item.role == "user")
     cached = items.CachedTokensDetails(text_tokens=0, audio_tokens=0, image_tokens=0)
     return items.Usage(
         total_tokens=text_in + audio_in + text_out + audio_out,

@@ -86,10 +86,6 @@ class Entry:
         return self.item.id or ""
 
     @property
-    def kept_seconds(self) -> float:
-        return len(self.sound) / self.rate
-
-    @property
     def heard_text(self) -> str:
         """All words of the item; of an answer that was cut, those that were heard."""
         if self.words:
@@ -159,10 +155,10 @@ class Conversation:
         entry.sound = np.concatenate([entry.sound, pcm])
         entry.rate = rate
         entry.length += len(pcm) / rate
-        too_much = sum(one.kept_seconds for one in self._entries) - KEPT_SOUND
+        too_much = sum(len(one.sound) / one.rate for one in self._entries) - KEPT_SOUND
         for oldest in self._entries:
             if too_much > 0 and oldest is not entry:
-                too_much -= oldest.kept_seconds
+                too_much -= len(oldest.sound) / oldest.rate
                 oldest.forget_sound()
 
     def _before(self, entry: Entry) -> str | None:

@@ -17,13 +17,13 @@ import logging
 import time
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 
 from voicechat.audio.blocks import FRAME, SAMPLE_RATE as RATE, to_float, to_int16
 from voicechat.audio.sound_format import Resampler
 from voicechat.errors import VoiceChatError
+from voicechat.local_server.dialogue import Transport
 from voicechat.local_server.refusals import Refusal, check, invalid
 from voicechat.local_server.session import ClientSession, House, new_id
 from voicechat.local_server.session_config import Fields, SessionConfig, fresh_config, part, read_update, updated
@@ -51,15 +51,13 @@ DELEGATE: Fields = {
 }
 """The tool of a session whose tasks are the client's."""
 
-Media = Literal["websocket", "webrtc"]
-
 
 @dataclass(eq=False)
 class LiveSession(ClientSession):
     """A Live client's session, and the line of the session inside it. Start it when the client's line is open."""
 
     house: House
-    media: Media
+    media: Transport
     asked: Fields = field(default_factory=dict)
     """WebRTC: the session as the offer asked for it. A WebSocket starts its session with the first message."""
     id: str = field(default_factory=lambda: new_id("live"), kw_only=True)
@@ -385,12 +383,9 @@ class LiveSession(ClientSession):
             self.say(json.dumps({"type": "session.output_audio.delta", "delta": delta}), is_private=True)
         if self.viewers:
             times: Fields = {"start_ms": self.now_ms - FRAMES_A_DELTA * FRAME_MS, "end_ms": self.now_ms}
-            self._view({"type": "session.input_audio.append", "audio": at_24_khz(heard)})
-            self._view({"type": "session.output_audio.delta", "delta": at_24_khz(spoken), **times})
-
-    def _view(self, event: Fields) -> None:
-        for viewer in self.viewers:
-            viewer.send(json.dumps(event))
+            for viewer in self.viewers:
+                viewer.send(json.dumps({"type": "session.input_audio.append", "audio": at_24_khz(heard)}))
+                viewer.send(json.dumps({"type": "session.output_audio.delta", "delta": at_24_khz(spoken), **times}))
 
     def _usage(self) -> Fields:
         return {"seconds": round(self.now_ms / 1000, 2)}

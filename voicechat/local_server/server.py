@@ -22,18 +22,8 @@ from voicechat.errors import SignallingError, VoiceChatError
 from voicechat.local_server.faults import Fault
 from voicechat.local_server.live import LiveSession, check_offer, without_nulls
 from voicechat.local_server.refusals import Refusal, check, invalid, missing
-from voicechat.local_server.session import (
-    LIVE_MODEL,
-    MODEL,
-    MOST_SESSIONS,
-    TOKEN_LIFE,
-    ClientSession,
-    House,
-    Line,
-    first_config,
-    new_id,
-)
-from voicechat.local_server.session_config import Fields, part, read_update
+from voicechat.local_server.session import LIVE_MODEL, MOST_SESSIONS, TOKEN_LIFE, ClientSession, House, Line, new_id
+from voicechat.local_server.session_config import MODEL, Fields, first_config, part, read_update
 from voicechat.local_server.sound import Pcm
 from voicechat.protocol import shapes
 from voicechat.protocol.dialects import Dialect
@@ -383,8 +373,8 @@ class Server:
 
     async def _websocket(self, request: web.Request) -> web.StreamResponse:
         """`GET /v1/realtime`: one session, as long as the socket is open; with `call_id` a sideband of a call."""
-        if call_id := request.query.get("call_id", ""):
-            return await self._attach_to(request, call_id, "call_id")
+        if request.query.get("call_id"):
+            return await self._attach(request)
         dialect = spoken_dialect(request)
         of_key = self.house.session_of(key_of(request))
         is_asked = request.query.get("intent") == "transcription" and not of_key
@@ -399,13 +389,11 @@ class Server:
         return await self._serve(request, lambda line: LiveSession(line, self.house, "websocket"))
 
     async def _attach(self, request: web.Request) -> web.StreamResponse:
-        return await self._attach_to(request, request.match_info["session_id"], "session_id")
-
-    async def _attach_to(self, request: web.Request, session_id: str, param: str) -> web.StreamResponse:
         """A sideband: it sees what happens in a session that is another's, and may command it."""
-        session = self.house.find(session_id)
+        session_id = request.match_info.get("session_id") or request.query.get("call_id")
+        session = next((one for one in self.house.sessions if one.id == session_id), None)
         if session is None:
-            raise Refusal("not_found", "There is no such session.", param)
+            raise Refusal("not_found", "There is no such session.", "session_id" if request.match_info else "call_id")
         line = _line(request)
         session.viewers.append(line)
         try:

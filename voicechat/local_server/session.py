@@ -7,6 +7,7 @@ touched from the loop. Nothing of what is said is logged.
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import math
 import secrets
@@ -34,7 +35,7 @@ from voicechat.local_server.dialogue import Dialogue, Transport, error_event
 from voicechat.local_server.faults import NO_FAULT, Fault
 from voicechat.local_server.listening import Detector, Ears
 from voicechat.local_server.refusals import Refusal
-from voicechat.local_server.session_config import Fields, SessionConfig, dialect_of, fresh_config, read_update, updated
+from voicechat.local_server.session_config import Fields, SessionConfig
 from voicechat.local_server.sound import Pcm, Samples
 from voicechat.local_server.speech.text import split_sentences
 from voicechat.local_server.speech.vad import SAMPLE_RATE
@@ -49,7 +50,6 @@ log = logging.getLogger("voicechat.local_server")
 _UNLIMITED = tuple(
     RateLimit(name=name, limit=10**6, remaining=10**6, reset_seconds=0.0) for name in ("requests", "tokens")
 )
-MODEL = "voicechat-local"
 LIVE_MODEL = "local-live"
 """The model of GPT-Live sessions."""
 MOST_SESSIONS = 16
@@ -155,7 +155,6 @@ class Session(ClientSession):
     _waiting: deque[str] = field(default_factory=deque)
     """Messages that came while a long sound is still being listened to."""
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
-    _replies: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _sent: int = 0
     _next_partial_at: float = 0.0
     _ahead: dict[tuple[str, float], asyncio.Future[Samples]] = field(default_factory=dict)
@@ -210,7 +209,7 @@ class Session(ClientSession):
         return np.zeros(FRAME, np.int16) if self.fault.name == "mute" else frame
 
     async def close(self) -> None:
-        tasks = [*self._tasks, *self._replies.values()]
+        tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -221,19 +220,15 @@ class Session(ClientSession):
             match out:
                 case Recognise():
                     self._run(self._recognise(out))
-                case Reply():
-                    self._answer(out)
+                case Reply(response_id):
+                    failed = functools.partial(self._reply_failed, response_id)
+                    spawn(self._reply(out), failed, self._tasks).set_name(response_id)
                 case StopReply(response_id):
-                    if running := self._replies.get(response_id):
-                        running.cancel()
+                    for task in self._tasks:
+                        if task.get_name() == response_id:
+                            task.cancel()
                 case _:
                     self._send(out)
-
-    def _answer(self, reply: Reply) -> None:
-        response_id = reply.response_id
-        task = spawn(self._reply(reply), lambda error: self._reply_failed(response_id, error))
-        self._replies[response_id] = task
-        task.add_done_callback(lambda done: self._replies.pop(response_id, None))
 
     def _send(self, event: ServerEvent) -> None:
         dialect = "beta" if self.fault.name == "beta" else self.dialogue.dialect
@@ -360,10 +355,9 @@ class Session(ClientSession):
         if self.fault.name not in ("refuses-field", "no-responses"):
             return False
         said = decode_client(text).raw or {}
-        if said.get("type") == "response.create":
-            return self.fault.name == "no-responses"
-        path = self.fault.refuses(said.get("session")) if said.get("type") == "session.update" else ""
-        if path:
+        if self.fault.name == "no-responses":
+            return said.get("type") == "response.create"
+        if path := self.fault.refuses(said.get("session")):
             self._send(error_event(Refusal("unknown_parameter", f"Unknown parameter: '{path}'.", path), said))
         return bool(path)
 
@@ -420,9 +414,6 @@ class House:
     @property
     def sessions(self) -> list[ClientSession]:
         return [session for session in self._lines.values() if session]
-
-    def find(self, session_id: str) -> ClientSession | None:
-        return next((session for session in self.sessions if session.id == session_id), None)
 
     def check_room(self) -> None:
         """Raises Refusal when no further session can be opened now."""
@@ -491,19 +482,6 @@ def load_senses() -> Senses:
 
     engine = load_engine()
     return Senses(lambda: engine.new_vad().probability, engine.recogniser.transcribe, engine.voice.speak)
-
-
-def first_config(
-    session: Fields, model: str, dialect: Dialect, session_id: str, *more: Fields
-) -> tuple[SessionConfig, Dialect]:
-    """The configuration a session starts with: the defaults, under the key's session, under what the handshake asked
-    for; either may be nothing. Raises Refusal."""
-    named = [name for one in (session, *more) if isinstance(name := one.get("model"), str) and name]
-    config = fresh_config(named[0] if named else model or MODEL, session_id)
-    for one in (session, *more):
-        if one:
-            config, dialect = updated(config, read_update(one, dialect)), dialect_of(one, dialect)
-    return config, dialect
 
 
 def new_id(kind: str) -> str:

@@ -24,6 +24,7 @@ DEFAULT_INSTRUCTIONS = (
     "You are the small built-in assistant of voicechat. Answer in one or two short English sentences."
 )
 DEFAULT_VOICE = "heart"
+MODEL = "voicechat-local"
 _ANSWERED: Fields = {"create_response": True, "interrupt_response": True}
 _TURN_DETECTION: Mapping[JsonValue, Fields] = {
     "server_vad": {
@@ -133,6 +134,19 @@ def fresh_config(model: str, session_id: str, *, transcription: bool = False) ->
             },
         }
     )
+
+
+def first_config(
+    session: Fields, model: str, dialect: Dialect, session_id: str, *more: Fields
+) -> tuple[SessionConfig, Dialect]:
+    """The configuration a session starts with: the defaults, under the key's session, under what the handshake asked
+    for; either may be nothing. Raises Refusal."""
+    named = [name for one in (session, *more) if isinstance(name := one.get("model"), str) and name]
+    config = fresh_config(named[0] if named else model or MODEL, session_id)
+    for one in (session, *more):
+        if one:
+            config, dialect = updated(config, read_update(one, dialect)), dialect_of(one, dialect)
+    return config, dialect
 
 
 def read_update(session: Fields, dialect: Dialect, *, is_beta_transcription: bool = False) -> Fields:

@@ -11,7 +11,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from voicechat.errors import ConfigError, EngineError
@@ -61,9 +61,11 @@ async def start_local_server(
     Raises ConfigError when the offline engine is not installed, EngineError when the server does not come up.
     """
     require_engine()
+    given = {"--brain-url": brain_url, "--brain-model": brain_model, "--fault": fault}
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-P", "-m", "voicechat.local_server"),
-        *_arguments(brain_url, brain_model, fault),
+        *("--port", "0", "--until-stdin-closes"),
+        *(f"{name}={value}" for name, value in given.items() if value),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -95,12 +97,6 @@ async def start_local_server(
 
 
 _HINT = "voicechat serve --verbose shows what it says"
-
-
-def _arguments(brain_url: str, brain_model: str, fault: str) -> Sequence[str]:
-    given = {"--brain-url": brain_url, "--brain-model": brain_model, "--fault": fault}
-    flags = ["--port", "0", "--until-stdin-closes"]
-    return [*flags, *(f"{name}={value}" for name, value in given.items() if value)]
 
 
 async def _last_words(stream: asyncio.StreamReader) -> str:

@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -112,23 +112,13 @@ def delta_in(line: str) -> Delta | None:
     return event.choices[0].delta if event.choices else None
 
 
-@dataclass
-class CallsInPieces:
-    """Function calls put together from their pieces."""
-
-    _pieces: dict[int, tuple[str, str]] = field(default_factory=dict)
-    """Name and arguments so far, by the call's place in the answer."""
-
-    def add(self, delta: Delta) -> None:
-        for at, call in enumerate(delta.tool_calls or ()):
-            index, given = call.index if call.index is not None else at, call.function.arguments or ""
-            name, arguments = self._pieces.get(index, ("", ""))
-            arguments += given if isinstance(given, str) else json.dumps(given)
-            self._pieces[index] = (name or call.function.name or "", arguments[:_LONGEST_ARGUMENTS])
-
-    def whole(self) -> list[CallTool]:
-        """The calls, in the model's order."""
-        return [CallTool(name, arguments or "{}") for _, (name, arguments) in sorted(self._pieces.items()) if name]
+def add_calls(calls: dict[int, CallTool], delta: Delta) -> None:
+    """Put function calls, by their place in the answer, together from their pieces."""
+    for at, call in enumerate(delta.tool_calls or ()):
+        index, given = call.index if call.index is not None else at, call.function.arguments or ""
+        known = calls.get(index, CallTool("", ""))
+        arguments = known.arguments + (given if isinstance(given, str) else json.dumps(given))
+        calls[index] = CallTool(known.name or call.function.name or "", arguments[:_LONGEST_ARGUMENTS])
 
 
 _THOUGHT = re.compile(r"<think>.*?</think>", re.DOTALL)
@@ -185,12 +175,12 @@ class ChatServer:
 
     async def answer(self, turn: Turn) -> AsyncIterator[Output]:
         """Yield the model's sentences as they are written, then its function calls."""
-        splitter, thoughts, calls = SentenceSplitter(), WithoutThoughts(), CallsInPieces()
+        splitter, thoughts, calls = SentenceSplitter(), WithoutThoughts(), dict[int, CallTool]()
         length, has_answered = 0, False
         try:
             async with aclosing(self._deltas(turn)) as deltas:
                 async for delta in deltas:
-                    calls.add(delta)
+                    add_calls(calls, delta)
                     text = delta.content or ""
                     length += len(text)
                     for sentence in splitter.feed(thoughts.feed(text)):
@@ -202,7 +192,8 @@ class ChatServer:
             yield Say(f"The language model {self.label} {reason}.")
             return
         rest = [*splitter.feed(thoughts.finish()), *splitter.finish()]
-        outputs: list[Output] = [*map(Say, rest), *calls.whole()]
+        whole = [CallTool(call.name, call.arguments or "{}") for _, call in sorted(calls.items()) if call.name]
+        outputs: list[Output] = [*map(Say, rest), *whole]
         if not outputs and not has_answered:
             outputs = [Say(f"The language model {self.label} gave an empty answer.")]
         for output in outputs:

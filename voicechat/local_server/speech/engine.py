@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voicechat.local_server.speech import asset, require_engine
-from voicechat.local_server.speech.vad import FRAME, SAMPLE_RATE, SileroVad, Tensor, load_vad_model, open_model
+from voicechat.local_server.speech.vad import FRAME, SAMPLE_RATE, VAD_MODEL, SileroVad, Tensor, open_model
 from voicechat.local_server.speech.voice import Voice
 
 _TOKENS_PER_SECOND = 6.5
@@ -139,7 +139,7 @@ class Recogniser:
     def __init__(self) -> None:
         """Load the models (0.3 s, 120 MB). Raises ConfigError when the extra `local` is not installed."""
         self._model = Moonshine()
-        self.vad_model = load_vad_model()
+        self.vad_model = open_model(VAD_MODEL)
         self._known: OrderedDict[bytes, str] = OrderedDict()
 
     def transcribe(self, pcm: NDArray[np.float32]) -> str:

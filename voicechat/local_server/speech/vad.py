@@ -21,8 +21,7 @@ Tensor = NDArray[np.float32] | NDArray[np.int64] | NDArray[np.bool_]
 
 
 class _Named(Protocol):
-    @property
-    def name(self) -> str: ...
+    name: str
 
 
 class Session(Protocol):
@@ -59,7 +58,7 @@ FRAME = 512
 """Samples a frame: the model knows no other size at 16 kHz."""
 FRAME_MS = 32
 _CONTEXT = 64
-_MODEL = Path(__file__).parent / "assets" / "silero_vad_16k_op15.onnx"
+VAD_MODEL = Path(__file__).parent / "assets" / "silero_vad_16k_op15.onnx"
 
 _HYSTERESIS = 0.15
 """Voice that has begun goes on down to threshold - 0.15 (Silero's own rule): word ends fade."""
@@ -72,11 +71,6 @@ three frames to let go. The silence counts from there; in a noisy room nothing i
 _LONGEST_RELEASE_MS = 96
 _HINT_MS = 200
 """Recognition may start after so much silence: it hides its 60 ms behind the rest of the wait."""
-
-
-def load_vad_model() -> Session:
-    """The detector's weights; share one among all detectors. Raises ImportError without onnxruntime."""
-    return open_model(_MODEL)
 
 
 class SileroVad:
