@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 Family = Literal["network", "authorisation", "configuration", "device", "session"]
 Retry = Literal["back-off", "at once", "if it worked", "as told", "never"]
@@ -25,8 +26,7 @@ Instead = Literal["", "WebSocket", "half duplex", "text"]
 """What the talk goes on with: WebSocket for WebRTC, half duplex without echo cancellation, text without a voice."""
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Struct, frozen=True):
     """One class of failures."""
 
     name: str

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import get_args
 
 from msgspec import structs
+from msgspec.structs import replace
 from rich.cells import cell_len
 
 from tests.support.each import each
@@ -16,7 +16,7 @@ from voicechat.ui.wording import Scene, mic_words, reply_words
 
 
 def scene(view: View, **more: object) -> Scene:
-    return replace(Scene(view.mic, view.reply, view.connection, release="true", can_wait=True), **more)  # type: ignore[arg-type]
+    return replace(Scene(view.mic, view.reply, view.connection, release="true", can_wait=True), **more)
 
 
 WORDS = {

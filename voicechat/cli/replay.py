@@ -33,7 +33,7 @@ def show_replay(
 
     Raises TapeError for what cannot be read, ConfigError where there is no screen to show it on.
     """
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     from voicechat.cli.chat import ui_options
     from voicechat.ui.app import run_screen

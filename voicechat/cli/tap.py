@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import socket
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ SENTENCE = "this is a tap: the client acts, this screen shows"
 ATTACHED = "another's call: only events are sent"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class TapOptions:
     """What the command line says. `port` 0: a free one. `attach`: the id of the call to look into, instead of a tap."""
 
@@ -51,7 +51,7 @@ def tap_command(flags: Mapping[str, Any], config: Path | None, options: TapOptio
         from voicechat.tap.printing import print_tap
 
         return print_tap(settings, wish, environ, as_json=options.as_json)
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     from voicechat.cli.chat import ui_options
     from voicechat.tap.sideband import sideband_target
@@ -67,7 +67,7 @@ def tap_command(flags: Mapping[str, Any], config: Path | None, options: TapOptio
         return run_screen(ViewerApp(attached, replace(ui_options(settings, os.environ), spectator=looks)))
     base = endpoint(options.upstream, "")
     port = free_port(options.port)
-    engine = TapProcess(settings, replace(wish, port=port))
+    engine = TapProcess(settings, dataclasses.replace(wish, port=port))
     address = f"http://127.0.0.1:{port}/{base.split('/', 3)[3]}".rstrip("/")
     shown = replace(ui_options(settings, os.environ), spectator=Spectator("TAP", SENTENCE))
     welcome = replace(shown.welcome, instead=how_to(address, base.rstrip("/")))

@@ -24,7 +24,7 @@ WELCOME = (
 
 def watch_command(flags: Mapping[str, Any], config: Path | None, session: int) -> int:
     """Show a running talk until the user leaves or it ends. Raises EngineError where there is none."""
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     from voicechat.cli.chat import ui_options
     from voicechat.engine.attach import WatchedEngine

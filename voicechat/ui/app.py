@@ -11,10 +11,10 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from msgspec.structs import replace
 from rich.cells import cached_cell_len
 from rich.segment import Segment
 from textual import events

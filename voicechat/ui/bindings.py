@@ -9,8 +9,9 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from msgspec import Struct
 from textual.binding import Binding
 from textual.keys import Keys as TextualKeys, _character_to_key, format_key
 
@@ -22,8 +23,7 @@ _MODIFIERS = frozenset({"ctrl", "shift", "alt", "super", "hyper", "meta"})
 _NAMED = {str(key.value) for key in TextualKeys if "<" not in str(key.value)}
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
+class Action(Struct, frozen=True):
     """One thing a key can do. `id` is what `[keys]` calls it."""
 
     id: str
@@ -132,8 +132,7 @@ BY_ID: Mapping[str, Action] = {action.id: action for action in ACTIONS}
 UNCHANGEABLE = frozenset({"vc.quit", "vc.interrupt"})
 
 
-@dataclass(frozen=True, slots=True)
-class KeyProblem:
+class KeyProblem(Struct, frozen=True):
     """An entry of `[keys]` that was not taken, and why."""
 
     id: str

@@ -5,9 +5,9 @@ Facts in, lines of words with their styles out. Each card says what is the case,
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Literal
 
+from msgspec import Struct, field
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.content import Content
@@ -26,8 +26,7 @@ WIDEST = 76
 """Columns a card has at most."""
 
 
-@dataclass(frozen=True, slots=True)
-class CardFacts:
+class CardFacts(Struct, frozen=True):
     """Everything a card may tell."""
 
     view: View = field(default_factory=View)

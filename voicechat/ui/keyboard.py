@@ -11,9 +11,9 @@ import os
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal
 
+from msgspec import Struct
 from textual.driver import Driver
 from textual.message import Message
 
@@ -61,21 +61,18 @@ class KeyboardKnown(Message, bubble=False):
         return self.flags is not None and self.flags & wanted == wanted
 
 
-@dataclass(frozen=True, slots=True)
-class Typed:
+class Typed(Struct, frozen=True):
     """Text for Textual's parser; `kind` says what a key in it is."""
 
     text: str
     kind: Kind = "press"
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(Struct, frozen=True):
     flags: int
 
 
-@dataclass(frozen=True, slots=True)
-class Fence:
+class Fence(Struct, frozen=True):
     """The answer that every terminal gives: what had not been answered before it never will be."""
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
+
+from msgspec import Struct, field
 
 from voicechat.core.user_events import UserAct
 from voicechat.engine.link import FromEngine
@@ -58,8 +59,7 @@ class Player(Engine, Protocol):
 Motion = Literal["full", "calm"]
 
 
-@dataclass(frozen=True, slots=True)
-class WelcomeFacts:
+class WelcomeFacts(Struct, frozen=True):
     """What is known before the engine has said a word."""
 
     provider: str = "local"
@@ -71,8 +71,7 @@ class WelcomeFacts:
     """Lines in the place of the welcome, the first one stressed: where nobody talks here."""
 
 
-@dataclass(frozen=True, slots=True)
-class Spectator:
+class Spectator(Struct, frozen=True):
     """This screen only shows: another one runs the talk, or nobody does any more."""
 
     label: str
@@ -83,8 +82,7 @@ class Spectator:
     """Events written by hand are sent all the same."""
 
 
-@dataclass(frozen=True, slots=True)
-class UiOptions:
+class UiOptions(Struct, frozen=True):
     """How the screen looks and which keys it listens to."""
 
     theme: str = "lamplight"

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal
 
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from voicechat.core.view import ConnectionView, Lamp, MicState, MicView, ReplyState, ReplyView, TurnView
@@ -91,8 +91,7 @@ NO_KEY = "\0"
 """What a read-only viewer has in place of a key that would change the talk."""
 
 
-@dataclass(frozen=True, slots=True)
-class Keys:
+class Keys(Struct, frozen=True):
     """How the keys that sentences name are called now: binding id without its `vc.` -> name of its first key."""
 
     names: Mapping[str, str] = field(default_factory=lambda: _default_names())
@@ -137,8 +136,7 @@ def _default_names() -> Mapping[str, str]:
     return spoken_keys({}).names
 
 
-@dataclass(frozen=True, slots=True)
-class MicWords:
+class MicWords(Struct, frozen=True):
     """What the left side of the deck says."""
 
     glyph: str
@@ -150,8 +148,7 @@ class MicWords:
     live: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ReplyWords:
+class ReplyWords(Struct, frozen=True):
     """What the right side of the deck says."""
 
     glyph: str
@@ -160,8 +157,7 @@ class ReplyWords:
     second: str
 
 
-@dataclass(frozen=True, slots=True)
-class Scene:
+class Scene(Struct, frozen=True):
     mic: MicView
     reply: ReplyView
     connection: ConnectionView
