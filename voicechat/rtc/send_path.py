@@ -1,9 +1,10 @@
 """Where our packets leave aiortc: our own loop in the place of its sender's, when that fits.
 
 aiortc makes an object of each packet, writes two calendar dates into it, logs it, keeps it for a retransmission that
-Opus never asks for, and has PyAV carry the payload: half of what sending costs, fifty times a second. Ours writes the
-twelve bytes of the header. Encryption, path and RTCP stay aiortc's; its sender reports are made of the counters kept
-here. The names are not public, so their shape is looked at first; where it has changed, aiortc's own loop sends.
+Opus never asks for, and has PyAV carry the payload: about 0.1 ms of the 0.75 that one costs from the encoder to the
+other side's buffer (both ends in one process), fifty times a second. Ours writes the twelve bytes of the header.
+Encryption, path and RTCP stay aiortc's; its sender reports are made of the counters kept here. The names are not
+public, so their shape is looked at first; where it has changed, aiortc's own loop sends.
 """
 
 from __future__ import annotations
