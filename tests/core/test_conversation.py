@@ -220,6 +220,9 @@ def test_a_call_of_the_server_itself_shows_its_failure() -> None:
     talk = connected().hear(created("r1"), wire.ResponseOutputItemDone(response_id="r1", item=call))
     tool = next(turn for turn in talk.views if turn.who == "tool")
     assert (tool.text, tool.failed, tool.partial) == ("search", "no such tool", False)
+    untold = Item(id="m2", type="mcp_call", name="search")
+    talk.hear(wire.ResponseOutputItemAdded(response_id="r1", item=untold), wire.ResponseMcpCallFailed(item_id="m2"))
+    assert [turn.failed for turn in talk.views if turn.who == "tool"] == ["no such tool", "the call failed"]
 
 
 def test_deleted_items_vanish() -> None:

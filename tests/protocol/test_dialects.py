@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from hypothesis import given, strategies as st
@@ -9,6 +10,8 @@ from hypothesis import given, strategies as st
 from tests.protocol.wire_strategies import json_objects
 from tests.support.each import each
 from tests.support.wire_samples import Sample, wire_samples
+from voicechat.protocol.client_events import SessionUpdate
+from voicechat.protocol.codec import encode
 from voicechat.protocol.dialects import Dialect, detect_dialect, item_to_beta, item_to_ga, response_to_ga
 from voicechat.protocol.session_config import to_dialect
 from voicechat.protocol.session_dialects import (
@@ -175,6 +178,7 @@ def test_xai_keeps_voice_turns_and_hints_in_places_of_its_own() -> None:
     }
     assert in_dialect(ga, "xai").session == xai and in_dialect(ga, "xai").lost == []
     assert session_to_ga(xai).session == ga
+    assert json.loads(encode(SessionUpdate(session=ga), "xai"))["session"] == xai
 
 
 @each(
