@@ -56,6 +56,11 @@ def test_each_kind_of_moment_is_found_at_its_time(
         assert [moment.at, moment.seconds] == pytest.approx([at, seconds], abs=0.03), noise
 
 
+def test_an_answer_with_a_pause_for_breath_is_one_answer() -> None:
+    told = analysed(((1, 3),), ((3.8, 6), (6.35, 9)))
+    assert len(told.assistant) == 2 and [one.what for one in told.moments] == ["wait"]
+
+
 def test_cough_without_a_yield_is_no_finding() -> None:
     told = analysed(((1, 3), (6, 6.3)), ((3.5, 9),))
     assert [one.what for one in told.moments] == ["wait"] and not sound_findings(told)
