@@ -6,10 +6,12 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from tests.support.collector import collecting, facts, problems_of
+from tests.support.command import environ_for, voicechat
 from voicechat.local_server.speech import engine_is_missing
 
 pytestmark = pytest.mark.skipif(bool(engine_is_missing()), reason="needs the extra `local`")
@@ -50,18 +52,9 @@ def test_talk_tap_and_server_send_a_valid_trace_each_without_a_word() -> None:
     assert b"twelve" not in collector.raw and b"times" not in collector.raw
 
 
-def test_a_talk_with_a_dead_collector_is_answered_and_told_of_it_once() -> None:
-    talk = start(
-        "run",
-        "--text",
-        "What is twelve times seven?",
-        "--text",
-        "Hello",
-        "--speaker",
-        "none",
-        "--otlp",
-        "http://127.0.0.1:9",
-    )
-    said, told = talk.communicate(timeout=90)
-    assert talk.returncode == 0 and "84" in said
-    assert told.count("does not take the traces") == 1
+async def test_a_talk_with_a_dead_collector_is_answered_and_told_of_it_once(tmp_path: Path, local_url: str) -> None:
+    texts = ("--text", "What is twelve times seven?", "--text", "Hello")
+    flags = ("--speaker", "none", "--base-url", local_url, "--otlp", "http://127.0.0.1:9")
+    ran = await voicechat("run", *texts, *flags, environ=environ_for(tmp_path))
+    assert ran.code == 0 and "84" in ran.out, ran.err
+    assert ran.err.count("does not take the traces") == 1

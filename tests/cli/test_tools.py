@@ -99,9 +99,9 @@ async def test_a_local_mcp_server_of_the_configuration_is_called_and_ends_with_t
     assert "42" in ran.said[-1][1]
 
 
-async def test_on_a_real_terminal_the_screen_asks_and_y_lets_it_run(tmp_path: Path, file: str) -> None:
-    sound = ("--mic", "none", "--speaker", "none", "--output", "text")
-    argv = [sys.executable, "-m", "voicechat", "--tools", file, *sound]
+async def test_on_a_real_terminal_the_screen_asks_and_y_lets_it_run(tmp_path: Path, local_url: str, file: str) -> None:
+    flags = ("--mic", "none", "--speaker", "none", "--output", "text", "--base-url", local_url)
+    argv = [sys.executable, "-m", "voicechat", "--tools", file, *flags]
     with Terminal(argv, kitty=False, environ=environ_for(tmp_path)) as terminal:
         # a dot, perhaps another colour, and the word or, once it is known, the round trip in its place
         connected = re.compile(rb"\xe2\x97\x8f (\x1b\[[\d;]*m)*(connected|\d+ ms)")

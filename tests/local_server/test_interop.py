@@ -6,6 +6,7 @@ import asyncio
 import base64
 import itertools
 import time
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Any
 
@@ -235,14 +236,14 @@ async def test_a_minimal_session_of_a_multipart_offer_does_not_replace_the_keys(
 
 
 async def test_a_full_server_says_when_to_ask_again() -> None:
-    async with local_server() as server, aiohttp.ClientSession() as http:
+    async with local_server() as server, aiohttp.ClientSession() as http, AsyncExitStack() as closing:
         url = f"{server.base_url}/realtime"
-        sockets = [await http.ws_connect(url) for _ in range(MOST_SESSIONS)]
+        for _ in range(MOST_SESSIONS):
+            await closing.enter_async_context(http.ws_connect(url))
         with pytest.raises(aiohttp.WSServerHandshakeError) as full:
             await http.ws_connect(url)
         assert full.value.status == 503 and full.value.headers is not None
         assert int(full.value.headers["Retry-After"]) > 0
-        await asyncio.gather(*(socket.close() for socket in sockets))
 
 
 @pytest.mark.parametrize(

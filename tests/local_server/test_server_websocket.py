@@ -7,7 +7,7 @@ import base64
 import contextlib
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import aiohttp
@@ -154,9 +154,9 @@ async def test_a_web_page_from_elsewhere_is_kept_out_and_one_from_here_let_in() 
 
 
 async def test_sessions_are_limited_and_a_closed_one_makes_room() -> None:
-    async with local_server() as server, aiohttp.ClientSession() as http:
+    async with local_server() as server, aiohttp.ClientSession() as http, AsyncExitStack() as closing:
         url = f"{server.base_url}/realtime"
-        sockets = [await http.ws_connect(url) for _ in range(MOST_SESSIONS)]
+        sockets = [await closing.enter_async_context(http.ws_connect(url)) for _ in range(MOST_SESSIONS)]
         for socket in sockets:
             await socket.receive_json(timeout=TIMEOUT)
         with pytest.raises(aiohttp.WSServerHandshakeError) as full:
@@ -169,15 +169,16 @@ async def test_sessions_are_limited_and_a_closed_one_makes_room() -> None:
 
 
 async def test_many_sockets_at_once_get_no_more_sessions_than_there_are() -> None:
-    async with local_server() as server, aiohttp.ClientSession() as http:
-        asked = [http.ws_connect(f"{server.base_url}/realtime") for _ in range(3 * MOST_SESSIONS)]
+    async with local_server() as server, aiohttp.ClientSession() as http, AsyncExitStack() as closing:
+        url = f"{server.base_url}/realtime"
+        asked = [closing.enter_async_context(http.ws_connect(url)) for _ in range(3 * MOST_SESSIONS)]
         answers = await asyncio.gather(*asked, return_exceptions=True)
         sockets = [answer for answer in answers if isinstance(answer, aiohttp.ClientWebSocketResponse)]
         refused = [answer.status for answer in answers if isinstance(answer, aiohttp.WSServerHandshakeError)]
         assert len(sockets) == MOST_SESSIONS and refused == [503] * (2 * MOST_SESSIONS)
         await asyncio.gather(*(socket.close() for socket in sockets))
         await eventually(lambda: not server.house.sessions)
-        async with http.ws_connect(f"{server.base_url}/realtime") as socket:
+        async with http.ws_connect(url) as socket:
             assert (await socket.receive_json(timeout=TIMEOUT))["type"] == "session.created"
 
 

@@ -21,8 +21,8 @@ from tests.support import forked
 from voicechat.cli.main import run_cli
 
 KEY = "sk-test-0123456789abcdef"
-LIMIT = 40.0
-"""Seconds after which a command counts as hanging."""
+LIMIT = 90.0
+"""Seconds after which a command counts as hanging; beside a busy suite 10 s of sound take 40 to judge."""
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -26,7 +26,8 @@ else:
     import pty
     import termios
 
-PATIENCE = 10.0
+PATIENCE = 40.0
+"""Seconds after which what was waited for is missing: a command starts in one, beside a busy suite in fifteen."""
 _QUERY = re.compile(
     rb"\x1b\[(?:>(?P<push>\d+)u|<(?P<pop>\d*)u|=(?P<set>\d+);\du|(?P<ask>\?u)|(?P<attributes>0?c))"
     rb"|(?P<color>\x1b\]11;\?(?:\x07|\x1b\\))"

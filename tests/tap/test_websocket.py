@@ -210,12 +210,11 @@ async def test_a_client_that_vanishes_is_gone_for_the_service_too() -> None:
         return socket
 
     async with service(wait) as url, tapping(url) as tapped:
-        http = aiohttp.ClientSession()
-        socket = await http.ws_connect(f"{tapped.base_url}/realtime")
-        await socket.send_str("{}")
-        await http.close()
-        async with asyncio.timeout(TIMEOUT):
-            await gone.wait()
+        async with aiohttp.ClientSession() as http, http.ws_connect(f"{tapped.base_url}/realtime") as socket:
+            await socket.send_str("{}")
+            await http.close()  # the connection, without a word
+            async with asyncio.timeout(TIMEOUT):
+                await gone.wait()
         await eventually(lambda: "tap.ended" in tapped.types())
         assert tapped.find("tap.ended")["by"] == "client"
 
