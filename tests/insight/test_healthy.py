@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+from itertools import product
 from pathlib import Path
 
 from tests.insight.session_log import (
@@ -20,6 +22,7 @@ from tests.insight.session_log import (
 )
 from tests.support.each import each
 from voicechat.insight import checks
+from voicechat.insight.report import diagnose
 from voicechat.insight.run import CHECKS, CODES
 
 RECORDED = sorted((Path(__file__).parent / "recorded").glob("healthy_*.jsonl"))
@@ -61,6 +64,46 @@ HEALTHY = [
 @each("case", HEALTHY, ids=lambda case: case.name)
 def test_a_healthy_talk_has_no_findings(case: Case) -> None:
     case.verify()
+
+
+SAID = (
+    "Why does it say connection lost, error 1006?",
+    "The session expired and the websocket was closed unexpectedly.",
+    "My microphone is muted, please unmute the microphone now.",
+    "Invalid API key, and insufficient quota: what does that mean?",
+    "It timed out while waiting for the response.",
+    "It hears itself, the last word is missing, and it sounds like a chipmunk.",
+    "The user pressed the button and hung up.",
+    "Unknown parameter session.voice, it told me.",
+    "All zeros, the microphone is silent, no audio data.",
+)
+PRINTED = (
+    ("user: {}", "assistant: {}"),
+    ("[user] {}", "[assistant] {}"),
+    ("You: {}", "AI: {}"),
+    ("user> {}", "assistant> {}"),
+    ('user transcript: "{}"', 'assistant transcript: "{}"'),
+    ("[transcript][user] {}", "[transcript][assistant] {}"),
+    ("Transcript (user): {}", "Transcript (assistant): {}"),
+    ('level=info msg="user transcript" text="{}"', 'level=info msg="assistant transcript" text="{}"'),
+    ("2026-05-02 10:00:06.300 | DEBUG | bot:_tx:88 - Transcription: [{}]", "bot:_tx:90 - Generating TTS: [{}]"),
+    ('Heard: "{}"', 'Saying: "{}"'),
+    ("[STT] {}", "[TTS] {}"),
+    ('{{"role":"user","text":"{}"}}', '{{"role":"assistant","text":"{}"}}'),
+    ('conversation.item.input_audio_transcription.completed "{}"', "response.output_audio_transcript.done: {}"),
+    ("Talk[311:9001] user said: {}", "Talk[311:9001] assistant said: {}"),
+)
+
+
+@each("said, printed", product(SAID, PRINTED))
+def test_what_people_say_about_errors_is_none(said: str, printed: tuple[str, str]) -> None:
+    began = "input_audio_buffer.speech_started\ninput_audio_buffer.speech_stopped"
+    answer = "response.created\nresponse.output_audio.delta"
+    user, assistant = printed
+    log = f"""{began}\n{user.format(said)}\n{answer}\n{assistant.format(said)}\nresponse.done completed\n"""
+    report = diagnose(io.BytesIO(f"session.created\n{log}".encode()), "a talk about errors")
+    assert report.findings == () == report.unexplained
+    assert report.reading.doubts == []
 
 
 def test_every_check_has_a_code_of_its_own_and_says_what_it_looks_at() -> None:

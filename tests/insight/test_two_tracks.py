@@ -13,8 +13,7 @@ import pytest
 from tests.support.each import each
 from voicechat.cli.diagnose import diagnose_command
 from voicechat.insight.records import record_of
-from voicechat.insight.sound_against_events import Story, disagreements, story_of
-from voicechat.insight.two_tracks import FRAME, TurnTaking, sound_findings, turn_taking
+from voicechat.insight.two_tracks import FRAME, Story, TurnTaking, disagreements, sound_findings, story_of, turn_taking
 
 LENGTH = 30.0
 Spans = tuple[tuple[float, float], ...]

@@ -8,13 +8,12 @@ from typing import Any, BinaryIO, Literal
 
 from voicechat.insight.consequences import Cause, by_cause
 from voicechat.insight.cures import Snippets, cure_of
+from voicechat.insight.facts import OF_LIVE
 from voicechat.insight.readers.log import Reading, read_log
 from voicechat.insight.records import Evidence, Finding, Record
 from voicechat.insight.refusals import problem_of
 from voicechat.insight.run import Diagnosis, WhatIf
-from voicechat.insight.sound_against_events import Story, disagreements
-from voicechat.insight.two_tracks import TurnTaking, sound_findings
-from voicechat.insight.witness import OF_LIVE
+from voicechat.insight.two_tracks import Story, TurnTaking, disagreements, sound_findings
 from voicechat.journal.redact import without_keys
 from voicechat.protocol.dialects import GA_NAMES, Dialect, detect_dialect
 

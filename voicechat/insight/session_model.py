@@ -10,10 +10,20 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from voicechat.insight.facts import LONGEST_ANSWER, Answer, Configured, Failure, Memory, Mic, Playback, Said, Segment
+from voicechat.insight.facts import (
+    LONGEST_ANSWER,
+    Answer,
+    Configured,
+    Failure,
+    Memory,
+    Mic,
+    Playback,
+    Said,
+    Segment,
+    Witness,
+)
 from voicechat.insight.records import BESIDE, NAMED, Evidence, Record, elapsed, number, part, text
 from voicechat.insight.refusals import failure_of
-from voicechat.insight.witness import Witness
 
 SOUND_FOLLOWS = 1.0
 """Seconds after the first sound in which a client closes its mic by itself."""

@@ -9,8 +9,7 @@ from voicechat.errors import TapeError
 from voicechat.insight.readers.log import Reading, read_log
 from voicechat.insight.records import Finding, Record
 from voicechat.insight.report import Report, diagnose, with_quotes, with_sound
-from voicechat.insight.sound_against_events import Story, disagreements, story_of
-from voicechat.insight.two_tracks import FRAME, TurnTaking, sound_findings, turn_taking
+from voicechat.insight.two_tracks import FRAME, Story, TurnTaking, disagreements, sound_findings, story_of, turn_taking
 from voicechat.journal.tape import AUDIO_FILE, EVENTS_FILE
 from voicechat.ui.sanitise import clean
 

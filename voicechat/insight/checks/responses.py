@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from itertools import islice, pairwise
 
 from voicechat.insight.checks import check
-from voicechat.insight.cutting import cut_answers, cut_by_client, had_a_reason, prints_output, was_meant
 from voicechat.insight.facts import UNKNOWN, Answer
 from voicechat.insight.records import (
     LOG_ENDED,
@@ -22,7 +21,7 @@ from voicechat.insight.records import (
     text,
 )
 from voicechat.insight.refusals import failure_as
-from voicechat.insight.session_model import SessionModel
+from voicechat.insight.session_model import USER_ACTS, SessionModel
 
 ACTIVE_RESPONSE_CONFLICT = "active-response-conflict"
 
@@ -84,6 +83,100 @@ def cancel_without_response(model: SessionModel, record: Record) -> Iterator[Fin
         rests_on="cancel if a response is active",
         confidence=0.9 if sent is not None else 0.8,
     )
+
+
+MEANT_WITHIN = 5.0
+"""Seconds: the service's answer to a cancel of the user comes sooner."""
+
+
+def cut_answers(model: SessionModel, record: Record) -> list[Answer]:
+    """Answers that ended as cancelled, once it can be judged why.
+
+    Where our own engine tells of every key that is at once; in other logs what follows is waited for: the next answer,
+    or the end of the log.
+    """
+    if model.witness.is_ours:
+        answer = model.answers.get(text(part(record.event, "response"), "id"))
+        ended_now = answer is not None and answer.done is not None and answer.done.seq == record.seq
+        known = [answer] if answer is not None and ended_now else []
+    else:
+        if record.type == "response.done":
+            return []
+        known = [one for one in model.answers.values() if one.status == "cancelled"]
+        if known and record.type != LOG_ENDED and not prints_output(model):
+            known = [one for one in known if one.first_output is not None]  # whether it had begun is not known yet
+    return [one for one in known if one.status == "cancelled" and not one.is_aside]
+
+
+GOES_ON_WITHIN = 3.0
+"""Seconds after a cancel in which what the user does next shows that the cancel was meant."""
+GOES_ON_EVENTS = 8
+SPEECH_WITHIN = 0.8
+"""Seconds from the first sound of a voice to the cut that it causes."""
+SPEECH_EVENTS = 3
+
+
+def prints_output(model: SessionModel) -> bool:
+    """Whether what an answer says leaves lines in this log."""
+    return model.witness.is_ours or any(name.startswith("response.output_") for name in model.witness.seen)
+
+
+def cut_by_client(model: SessionModel, answer: Answer) -> bool:
+    """The client ended it, as far as anybody tells."""
+    return answer.cancel is not None or answer.reason == "client_cancelled"
+
+
+def had_a_reason(model: SessionModel, answer: Answer) -> bool:
+    """Somebody spoke, or what went with the cancel shows that it was an act: the sound was cleared, words followed.
+
+    Other people's logs hold no keys. A client that stops an answer for its user also silences it, or goes on with what
+    the user wants instead.
+    """
+    cut = answer.cancel or answer.done
+    if cut is None or was_meant(model, answer):
+        return True
+    if answer.speech is not None and answer.speech.seq < cut.seq:
+        return True
+    followed = model.last.newest("output_audio_buffer.clear", "conversation.item.truncate", "input_audio_buffer.clear")
+    marks = [
+        mark for mark in (followed, model.new_input) if mark is not None and not _is_later_speech(model, cut, mark)
+    ]
+    spoke = model.last["input_audio_buffer.speech_started"]
+    return any(_goes_with(cut, mark) for mark in marks) or (spoke is not None and _is_close(cut, spoke))
+
+
+def _is_later_speech(model: SessionModel, cut: Evidence, mark: Evidence) -> bool:
+    """Speech that began a while after the cut is no reason for it."""
+    speech = [one for one in model.segments.values() if mark in (one.started, one.committed)]
+    return any(one.started is not None and not _is_close(cut, one.started) for one in speech)
+
+
+def _is_close(cut: Evidence, mark: Evidence) -> bool:
+    apart = elapsed(cut, mark)
+    return abs(mark.seq - cut.seq) <= SPEECH_EVENTS if apart is None else abs(apart) <= SPEECH_WITHIN
+
+
+def _goes_with(cut: Evidence, mark: Evidence) -> bool:
+    apart = elapsed(cut, mark)
+    near = abs(mark.seq - cut.seq) <= GOES_ON_EVENTS if apart is None else abs(apart) <= GOES_ON_WITHIN
+    return near and (mark.seq > cut.seq or cut.seq - mark.seq <= 3)
+
+
+def was_meant(model: SessionModel, answer: Answer) -> bool:
+    """The user did something that ends an answer: pressed, stopped, cut in, ended the talk."""
+    act = model.last.newest(*USER_ACTS)
+    if act is None or answer.done is None:
+        return model.is_ended
+    if (answer.asked or answer.created).seq < act.seq < answer.done.seq or model.is_ended:
+        return True
+    since = elapsed(act, answer.done)
+    return since is not None and 0 <= since < MEANT_WITHIN and _is_press(model)
+
+
+def _is_press(model: SessionModel) -> bool:
+    """A key that is held goes on ending what begins."""
+    pressed = model.last["talk.pressed"]
+    return pressed is not None and pressed == model.last.newest(*USER_ACTS)
 
 
 CANCELLED_AT_BIRTH = "cancelled-at-birth"
@@ -298,12 +391,16 @@ EVENTS = 12
 def no_response(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
     """Did an answer that was due never begin?"""
     if record.type == "client.failed":
-        yield from _given_up(model, record)
+        failure = failure_as(NO_RESPONSE, model, record)
+        if failure is not None:  # the client says itself that it waited in vain
+            yield _unanswered("given-up", failure.at, said=failure.message)
     elif record.type in ("response.created", "response.done"):
         for key in ("asked", "server", "nobody"):
             yield Ended(f"{NO_RESPONSE}:{key}", record.mark())
     elif not model.is_ended and model.active is None and model.witness.prints_answers:
-        yield from _asked_in_vain(model, record)
+        asked = next((one for one in model.unanswered if _is_overdue(one.at, record)), None)
+        if asked is not None:
+            yield _unanswered("asked", asked.at)
         yield from _turn_without_answer(model, record)
     if record.type == LOG_ENDED and (model.witness.prints_answers or not model.answers):
         yield from _user_asks_who_is_there(model)
@@ -391,13 +488,6 @@ def _unanswered(why: str, *marks: Evidence | None, said: str = "") -> Finding:
     )
 
 
-def _given_up(model: SessionModel, record: Record) -> Iterator[Finding]:
-    """The client says itself that it waited in vain."""
-    failure = failure_as(NO_RESPONSE, model, record)
-    if failure is not None:
-        yield _unanswered("given-up", failure.at, said=failure.message)
-
-
 def _user_asks_who_is_there(model: SessionModel) -> Iterator[Finding]:
     """A turn, no answer, and the user asks whether anybody is there: the words tell what no event does."""
     answers = [one.created.seq for one in model.answers.values()]
@@ -456,12 +546,6 @@ def _is_of_a_client_that_commits(model: SessionModel) -> bool:
 def _is_of_answers(model: SessionModel) -> bool:
     waits = model.last["client.waits"]
     return waits is not None and any(word in waits.ref for word in ("response", "reply", "answer"))
-
-
-def _asked_in_vain(model: SessionModel, record: Record) -> Iterator[Finding]:
-    said = next((one for one in model.unanswered if _is_overdue(one.at, record)), None)
-    if said is not None:
-        yield _unanswered("asked", said.at)
 
 
 def _turn_without_answer(model: SessionModel, record: Record) -> Iterator[Finding]:

@@ -158,7 +158,9 @@ TIMES = 2
 def empty_transcript(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
     """Does the server take sounds without words for turns?"""
     if record.type == "client.skipped":
-        yield from _skipped(model, record)
+        # The client says itself that there was nothing to answer; the events beside it may not be in the log.
+        if len(model.skipped) >= TIMES and not any(one.is_empty for one in model.segments.values()):
+            yield _told("Sounds without a word were taken for turns.", "info", tuple(model.skipped))
         return
     newest = next(reversed(model.segments.values()), None)
     if newest is None or not newest.is_empty or newest.over_answer is not None:
@@ -171,13 +173,6 @@ def empty_transcript(model: SessionModel, record: Record) -> Iterator[Finding | 
         )
     elif len(empty) >= TIMES and record.type != "response.created":
         yield _empty_transcript_finding("Sounds without a word were taken for turns.", "info", empty)
-
-
-def _skipped(model: SessionModel, record: Record) -> Iterator[Finding]:
-    """The client says itself that there was nothing to answer; the events beside it may not be in the log."""
-    if len(model.skipped) < TIMES or any(one.is_empty for one in model.segments.values()):
-        return
-    yield _told("Sounds without a word were taken for turns.", "info", tuple(model.skipped))
 
 
 def _empty_transcript_finding(title: str, severity: str, segments: list[Segment]) -> Finding:

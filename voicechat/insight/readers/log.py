@@ -22,7 +22,7 @@ from voicechat.insight.cures import Client, client_of
 from voicechat.insight.readers.loose import Shapes
 from voicechat.insight.readers.narration import CLIENT, SURE
 from voicechat.insight.readers.printed import Printed
-from voicechat.insight.readers.talk import OF_CONVERSATION, TURN, Turns, speakers_in
+from voicechat.insight.readers.talk import OF_CONVERSATION, ROLES, TURN, Turns, speakers_in
 from voicechat.insight.readers.timing import EPOCH, Clock, second_of_id, time_of, unit_of
 from voicechat.insight.readers.unwrapping import MERE_BODIES, Found, encoding_of, mended, time_within, unwrapped
 from voicechat.insight.records import Direction, Record, record_of
@@ -371,7 +371,7 @@ class _JsonLines:
         if quick is not None:
             return ((number, quick),)
         found = list(_told_in(value, number, printed))
-        if not found and isinstance(value, dict):
+        if not found and isinstance(value, dict) and value.get("role") not in ROLES:
             text = raw[:LOOKED_AT].decode(reading.encoding, "replace")
             found = [(number, line.found) for line in printed.failures(number, text, time_within(value))]
             if not found:

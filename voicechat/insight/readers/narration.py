@@ -124,7 +124,11 @@ FEWEST_WORDS = 3
 _PROGRAM = re.compile(r"[{}<>|=\t]|\w\(|://|^\W*(?:\d|[A-Z]{3,}\b|\[\w)")
 """Marks of a line that a program printed."""
 
-_SPOKEN = re.compile(r"transcri|\b(?:said|says)\b|[:>]\s*[\"“'].{1,300}[\"”']\W*$|^\W*[a-z]{2,12}> ", re.I)
+_SPOKEN = re.compile(
+    r"transcri|\b(?:said|says|generating tts|response text)\b|^\W*(?:heard|saying|\[(?:stt|asr|tts|llm)\])|"
+    r"[:>]\s*[\"“'].{1,300}[\"”']\W*$|^\W*[a-z]{2,12}> ",
+    re.I,
+)
 """Words that are quoted: what somebody says in the talk about errors is none."""
 
 Told = Mapping[str, Any]
@@ -328,7 +332,7 @@ def _of_line(said: str) -> Iterator[Told]:
             "message": said,
             "told": said,
         }
-    elif say.FRAME.match(said) or say.OF_ANOTHER_SERVICE.search(said):
+    elif say.FRAME.match(said) or say.OF_ANOTHER_SERVICE.search(said) or say.INTENDED.search(said):
         return
     elif say.LOST.search(said) and not say.MENDED.search(said):
         code = say.CLOSE_CODE.search(said)

@@ -263,6 +263,10 @@ OF_ANOTHER_SERVICE = pattern(
     r"elastic|hot-?reload|\bhmr\b|vite|webpack|favicon|socket\.io/"
 )
 """What is lost here is the connection to something beside the talk."""
+INTENDED = pattern(
+    r"\bwill (?:re\w+|retry|close|stop) (?:on|if|when|after)\b|\bhandlers? (?:installed|registered|for)\b"
+)
+"""Said of what a program does should the connection be lost."""
 UNSENT = pattern(
     r"(?<!socket )\bis not connected\b|\bnot connected\b.{0,40}\bsend|websocket is not (?:open|connected)|"
     r"still in connecting state|"

@@ -30,7 +30,7 @@ from voicechat.insight.readers.narration import (
     spelled_in,
 )
 from voicechat.insight.readers.shorthand import fields, short_name, with_body
-from voicechat.insight.readers.talk import ENDS, TURN, says, turn_in
+from voicechat.insight.readers.talk import ENDS, ROLES, TURN, says, turn_in
 from voicechat.insight.readers.timing import time_in
 from voicechat.insight.readers.unwrapping import Found, Told, mended, unwrapped
 from voicechat.insight.records import NAMED
@@ -90,6 +90,8 @@ _CODE = re.compile(
     r"\$\{\w|\bthrow (?:new )?\w+\("
 )
 """A line of a program's source, of its tests or of a manual's table, which tells of nothing that happened."""
+_CONTENT = re.compile(r"^\s*['\"]?(?:text|content|delta)['\"]?: ?(['\"]).*\1,?\s*$")
+"""A line out of an object that was printed: what somebody says."""
 _PLAIN = re.compile(r"[\[(\x1b=#*\\]")
 """Signs of a tag, of colours or of a program before an event."""
 _CLOSES = re.compile(r"[}\])]")
@@ -289,7 +291,7 @@ class Printed:
             yield Line(number, Found(told, t, "in" if told["type"] == "error" else "local"))
 
     def _begin(self, number: int, rest: str, t: float | None) -> Iterator[Line]:
-        if not rest.strip() or _CODE.search(rest):
+        if not rest.strip() or _CODE.search(rest) or _CONTENT.match(rest):
             return
         told = _direction(rest)
         if '\\"type\\"' in rest:
@@ -308,7 +310,8 @@ class Printed:
         events = list(self._events(number, value.value, t, told))
         if not events and isinstance(value.value, Mapping):
             events = list(self._named_beside(number, rest, value, t, told))
-        yield from events or self._of_sentence(number, rest, t, told)
+        if events or not (isinstance(value.value, Mapping) and value.value.get("role") in ROLES):  # who speaks in it
+            yield from events or self._of_sentence(number, rest, t, told)
 
     def _named_beside(
         self, number: int, rest: str, value: Loose, t: float | None, told: WireDirection | None
@@ -351,6 +354,10 @@ class Printed:
                 yield Line(number, Found({"type": kind, "words": words, "told": rest}, t, "local"))
             return
         name, end = self._name_in(rest)
+        event = fields(name, rest[end:]) | {NAMED: True} if name else {}
+        if event.get("transcript"):  # what somebody says
+            yield Line(number, Found(event, t, direction_of(name, told)))
+            return
         if name and (refused := _refused_instead(name, rest)) is not None:
             yield Line(number, Found(refused, t, "in" if refused["type"] == "error" else "local"))
             return
@@ -358,7 +365,6 @@ class Printed:
             item = {"type": "conversation.item.create", "item": {"type": _OUTPUT}}
             yield Line(number, Found(item, t, "out"))
         if name:
-            event = fields(name, rest[end:]) | {NAMED: True}
             yield Line(number, Found(event, t, direction_of(name, told)))
         acts = list(narrated(IN_TEXT.sub(" ", rest) if name else rest))
         if is_prose and t is None and (len(rest.split()) >= PROSE or not _tells_turn(acts)):

@@ -44,7 +44,8 @@ _SAYS = (
     r"(?:['’]?s)?(?:[ _-](?:said|says|speaking|transcript(?:ion)?|speech|message|input|utterance|response|reply|"
     r"answer)){0,2}\]?(?: ?\([^)]{0,24}\))?"
 )
-_OF = r"transcript(?:ion)?s?[ ._\[(-]{1,3}"
+_OF = r"transcript(?:ion)?s?[ ._\[\](-]{1,3}"
+_AFTER_IT = r"(?:[\])]|\s*[:>]){1,3}\s*(\S.*)"
 """`transcript (user): ...`"""
 _QUOTE = r"['\"]?\W{0,4}(?:\w{0,16}?(?:transcript|text)['\"]?\s?[:=]\s?)?['\"“]((?:[^\"\\]|\\.){1,1000})"
 _LATER = r".{0,120}?\b(?:\w{1,8}_)?(?:transcript|text)(?:_\w{1,8})?['\"]?\s?[:=]\s?['\"]((?:[^\"\\]|\\.){1,1000})"
@@ -73,7 +74,9 @@ ROWS: tuple[tuple[str, Phrase], ...] = (
         + any_of(_USER, "you", "me", "client", "final user", "(?:input |openai )?transcription(?=:)")
         + _SAYS
         + _WORDS,
-        _LEAD + _OF + _USER + r"[\])]?" + _WORDS,
+        _LEAD + _OF + _USER + _AFTER_IT,
+        rf"\b{_USER} transcript\b" + _LATER,
+        r"^\W*heard: ['\"“](\S.{1,900})['\"”]\W*$",
         r"\breceived user transcript\b" + _LATER,
         r"\b(?:stt|asr) (?:final )?transcript (?:received|result)\b" + _LATER,
         _LEAD + _USER + r"\s{1,3}['\"“](\S.{1,900})['\"”]\W*$",
@@ -93,9 +96,12 @@ ROWS: tuple[tuple[str, Phrase], ...] = (
     ("bot_said", pattern(
         _LEAD + any_of(_BOT, "chatgpt", "gpt", "gemini") + r"(?<!model)(?<!tts)" + _SAYS + _WORDS,
         _LEAD + _BOT + r"\s{1,3}['\"“](\S.{1,900})['\"”]\W*$",
-        _LEAD + _OF + _BOT + r"[\])]?" + _WORDS,
+        _LEAD + _OF + _BOT + _AFTER_IT,
+        rf"\b{_BOT} transcript\b" + _LATER,
+        r"^\W*saying: ['\"“](\S.{1,900})['\"”]\W*$",
+        r"\bgenerating tts\W{1,3}(\w.{1,900})",
         r"\[tts(?: \w{1,10})?\]\s+['\"“](\S.{1,900})['\"”]\W*$",
-        r"^\W*\[(?:llm)\]\s+(\w[^={}]{1,900}[.?!])$",
+        r"^\W*\[(?:llm|tts)\]\s+(\w[^={}]{1,900}[.?!])$",
         r"\b(?:committed agent (?:speech|transcript)|bot-transcription)\b" + _LATER,
         r"\bconversation_item_added\b.{0,40}\brole\W{1,5}assistant\b.{0,24}?(?:text|content)" + _QUOTE,
         r"\bApplication: << (\S.*)",
@@ -117,11 +123,11 @@ ROWS: tuple[tuple[str, Phrase], ...] = (
     ("bot_began", _speaks(_BOT, "agent", _BEGAN, r"\bSTATE: speaking\b")),
     ("bot_ended", _speaks(_BOT, "agent", _ENDED, r"\bSTATE: (?:listening|idle)\b")),
     ("user_said", pattern(
-        r"\b(?:transcription|transcribed|recogni[sz]ed(?: text)?|stt result|asr result)\b: +(\w\S* \S.*)",
+        r"\b(?:transcript(?:ion)?|transcribed|recogni[sz]ed(?: text)?|stt result|asr result)\b: +\[?(\w\S* \S.*)",
         r"\btranscription['\"]?: ?['\"]((?:[^\"'\\]|\\.|'(?=\w))+)",
     )),
     ("bot_said", pattern(
-        r"\bresponse: +['\"“]?([a-z]\S* \S+ .*)",
+        r"\bresponse(?: text)?: +['\"“]?([a-z]\S* \S+ .*)",
         r"\bresponse: +['\"“]([a-z]\S{0,80}[.?!])['\"”]\W*$",
     )),
 )  # fmt: skip
@@ -138,7 +144,8 @@ _QUOTES_NOTHING = re.compile(r"\btranscript(?:ion)?\b[^'\"“]{0,40}['\"“][\s.
 _OF_WORDS = re.compile(r"text|transcript|utterance|speech", re.I)
 _CUT_TOLD = re.compile(r"['\"]interrupted['\"]\s?:\s?true")
 _USERS, _BOTS = ("user", "human", "caller", "customer"), ("assistant", "agent", "bot", "ai")
-_TIMES = ("created_at", "timestamp", "time", "secondsFromStart", "time_in_call_secs", "start_time")
+ROLES = (*_USERS, *_BOTS)
+_TIMES = ("ts", "t", "created_at", "timestamp", "time", "secondsFromStart", "time_in_call_secs", "start_time")
 _TEXTS = ("content", "text", "message", "transcript")
 OF_CONVERSATION = re.compile(
     r"\b(?:input_audio_buffer|response|conversation\.item)\.(?!create\b|cancel\b|append\b|commit\b|clear\b)[a-z_.]{3,60}|"
@@ -165,7 +172,9 @@ def turn_in(said: str) -> Mapping[str, Any] | None:
 
 
 _HEAD = re.compile(
-    r"^\W*?(?:\d\S*\W+?)?(?:\[([^\W\d_]\w{1,20})\]|([^\W\d_][a-z]\w{0,20}(?: \w{1,12})?):) +(\S+ +\S.*)$", re.M
+    r"^\W*?(?:\d\S*\W+?)?(?:\[([^\W\d_]\w{1,20})\]|((?:[AK]I|IA|[^\W\d_][a-z]\w{0,20})(?: \w{1,12})?):)"
+    r" +(\S+ +\S.*)$",
+    re.M,
 )
 _NOBODY = re.compile(
     r"(?:info|debug|warn\w*|error|\w+(?:Error|Exception)|note|event|status|system|log|type|update|result)$", re.I

@@ -30,7 +30,7 @@ from voicechat.insight.readers.narration import (
     is_refusal,
     is_response,
 )
-from voicechat.insight.readers.talk import turn_of_item
+from voicechat.insight.readers.talk import ROLES, turn_of_item
 from voicechat.insight.readers.timing import time_of
 
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
@@ -206,8 +206,10 @@ def _walk_object(value: Mapping[str, Any], around: _Around, depth: int) -> Itera
         return
     bodies = [name for name in (*BODIES, *SENTENCES) if isinstance(value.get(name), Mapping | list | str)]
     others = [name for name, part in value.items() if name not in bodies and isinstance(part, Mapping | list)]
+    is_speech = value.get("role") in ROLES
     for name in (*bodies, *others):
-        yield from _walk(value[name], inside, depth + 1)
+        if not (is_speech and isinstance(value[name], str)):
+            yield from _walk(value[name], inside, depth + 1)
 
 
 def _walk_text(text: str, around: _Around, depth: int) -> Iterator[Found | Told]:
