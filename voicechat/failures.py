@@ -12,9 +12,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Literal
-
-from msgspec import Struct
 
 Family = Literal["network", "authorisation", "configuration", "device", "session"]
 Retry = Literal["back-off", "at once", "if it worked", "as told", "never"]
@@ -26,7 +25,8 @@ Instead = Literal["", "WebSocket", "half duplex", "text"]
 """What the talk goes on with: WebSocket for WebRTC, half duplex without echo cancellation, text without a voice."""
 
 
-class Failure(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Failure:
     """One class of failures."""
 
     name: str

@@ -332,7 +332,7 @@ def _of_line(said: str) -> Iterator[Told]:
             "message": said,
             "told": said,
         }
-    elif say.FRAME.match(said) or say.OF_ANOTHER_SERVICE.search(said) or say.INTENDED.search(said):
+    elif say.FRAME.match(said.lstrip()) or say.OF_ANOTHER_SERVICE.search(said) or say.INTENDED.search(said):
         return
     elif say.LOST.search(said) and not say.MENDED.search(said):
         code = say.CLOSE_CODE.search(said)

@@ -219,7 +219,7 @@ ACTS = pattern(
 )
 _UNASKED = r"(?:1005|1006|1011|1012|1013|1014|1015|4\d\d\d)"
 """Close codes of a connection that nobody ended on purpose."""
-FRAME = re.compile(r"\s*(?:at |File \")")
+FRAME = re.compile(r"(?:at |File \")")
 """A line inside a traceback: what happened stands above or below it."""
 LOST = pattern(
     r"(?:web ?socket|data ?channel|peer ?connection|connection|\bice\b|dtls|\brtc\b|socket|连接|数据通道)"
