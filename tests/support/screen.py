@@ -136,7 +136,7 @@ def is_at_rest(talk: TalkScreen) -> bool:
         talk.consent.asked and not talk.consent.armed,
         talk.query_one(Transcript)._timer,
         talk._callbacks,
-        talk.is_current and talk._layout_required,  # a covered screen is laid out when it shows again
+        talk.app.screen is talk and talk._layout_required,  # under a palette it waits until it is shown again
         talk._dirty_widgets,
     ]
     if talk.developer.inspector.is_mounted:
