@@ -115,6 +115,8 @@ class SessionModel:
         """A client says that a transcript was empty and is not answered."""
         self.opened_twice: tuple[Evidence, Evidence] | None = None
         """Two sessions were begun at once."""
+        self.appends = 0
+        """Pieces of the user's sound that were sent."""
         self.flat = 0
         """Lines that tell of a microphone that gives zeros."""
         self.complaints: dict[str, Evidence] = {}
@@ -244,6 +246,7 @@ class SessionModel:
             "conversation.item.create": self._item_sent,
             "input_audio_buffer.commit": self._remember_said,
             "input_audio_buffer.clear": self._remember_said,
+            "input_audio_buffer.append": self._appended,
             "input_audio_buffer.speech_started": self._speech_started,
             "input_audio_buffer.speech_stopped": self._speech_stopped,
             "input_audio_buffer.committed": self._committed,
@@ -538,7 +541,8 @@ class SessionModel:
         is_timed = segment.started is not None or "input_audio_buffer.speech_started" in self.witness.seen
         if segment.over_answer is None and (self.witness.tells_turns or not is_timed):
             segment.after = self.newest
-        self.has_worked = self.has_worked or not (segment.is_empty or self.witness.tells_turns)
+        is_event = not (self.witness.tells_turns or BESIDE in record.event)
+        self.has_worked = self.has_worked or (is_event and not segment.is_empty)
         self._note(record)
 
     def _not_transcribed(self, record: Record) -> None:
@@ -557,6 +561,10 @@ class SessionModel:
 
     def _complained(self, record: Record) -> None:
         self.complaints.setdefault(text(record.event, "about"), record.mark(text(record.event, "told", 120)))
+
+    def _appended(self, record: Record) -> None:
+        self.appends += 1
+        self._note(record)
 
     def _flat(self, _: Record) -> None:
         self.flat += 1

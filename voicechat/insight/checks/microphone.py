@@ -115,7 +115,16 @@ def _is_echo(model: SessionModel, segment: Segment) -> bool:
     if _share(segment) >= NEARLY_ALL and max(_runs(segment)) >= LONG_RUN:
         return True
     others = [one for one in model.segments.values() if repeats_the_answer(one)]
+    cut = [one for one in model.segments.values() if one.after is not None and one.after.status == "cancelled"]
+    if segment in cut and sum(_is_wholly_repeated(one) for one in cut) >= TIMES:
+        return True
     return sum(max(_runs(one)) >= LONG_RUN - 1 and _share(one) >= SHARE for one in others) >= TIMES
+
+
+def _is_wholly_repeated(segment: Segment) -> bool:
+    """All of it, two words at least, stands in a row in the answer."""
+    heard = WORD.findall((segment.transcript or "").lower())
+    return len(heard) > 1 and max(_runs(segment)) == len(heard)
 
 
 def _share(segment: Segment) -> float:

@@ -460,6 +460,13 @@ UNANSWERED: Mapping[str, tuple[str, str, str, str, float]] = {
         "with turn_detection null a commit makes an item, and no answer",
         0.8,
     ),
+    "uncommitted": (
+        "Audio was sent, and nobody ended the turn.",
+        "With turn_detection null the service collects audio until the client commits it; it never did.",
+        "Send input_audio_buffer.commit and then response.create where the user has finished, or set turn_detection.",
+        "with turn_detection null nothing happens before a commit",
+        0.85,
+    ),
     "nobody": (
         "Your turn was committed, and nobody asked for an answer.",
         "create_response is false, so the client has to send response.create, and it did not.",
@@ -521,7 +528,9 @@ def _left_at_the_end(model: SessionModel) -> Iterator[Finding]:
         return
     decides = model.configured.vad("create_response") is False or model.configured.turn_detection is None
     asked = model.last["response.create"]
-    if asked is not None and model.unanswered and (sorry or (waits is not None and waits.seq > asked.seq)):
+    if model.configured.turn_detection is None and _is_never_committed(model):
+        yield _unanswered("uncommitted", model.configured.updated, model.last["input_audio_buffer.append"], sorry)
+    elif asked is not None and model.unanswered and (sorry or (waits is not None and waits.seq > asked.seq)):
         yield _unanswered("asked", model.unanswered[-1].at, sorry, waits)
     elif left and model.configured.vad("create_response") is False and (len(left) > 1 or sorry) and asked is None:
         yield _unanswered("nobody", *left, sorry)
@@ -533,6 +542,15 @@ def _left_at_the_end(model: SessionModel) -> Iterator[Finding]:
         waited = elapsed(left[0], left[-1])
         if model.witness.prints_everything if waited is None else waited >= PATIENCE:
             yield _unanswered("unknown", *left)
+
+
+def _is_never_committed(model: SessionModel) -> bool:
+    """Audio left for longer than anybody speaks, and nothing ended the turn, in a log that shows what leaves."""
+    first, newest, seen = model.configured.updated, model.last["input_audio_buffer.append"], model.witness.seen
+    if newest is None or model.answers or not seen.isdisjoint(("input_audio_buffer.commit", "response.create")):
+        return False
+    waited = elapsed(first, newest)
+    return model.appends >= EVENTS if waited is None else waited > LIMIT
 
 
 def _is_of_a_client_that_commits(model: SessionModel) -> bool:

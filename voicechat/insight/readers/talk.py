@@ -71,7 +71,7 @@ def _speaks(who: str, state: str, verb: tuple[str, str, str, str], *rows: str) -
 ROWS: tuple[tuple[str, Phrase], ...] = (
     ("user_said", pattern(
         _LEAD
-        + any_of(_USER, "you", "me", "client", "final user", "(?:input |openai )?transcription(?=:)")
+        + any_of(_USER, "you", "me", "final user", "(?:input |openai )?transcription(?=:)")
         + _SAYS
         + _WORDS,
         _LEAD + _OF + _USER + _AFTER_IT,
@@ -117,6 +117,8 @@ ROWS: tuple[tuple[str, Phrase], ...] = (
         r"(?!\W{1,4}(?:false|no\b))",
         r"\babort(?:ed|ing)? speaking\b|\binterrupt(?:ed|ing) (?:the )?(?:bot|assistant|agent|ai)\b",
         r"^\W*interrupted\W*$",
+        rf"\b{_BOT} (?:wird |wurde |est |fue )?(?:interrumpid[oa]|interrompu|unterbrochen|interrotto)\b",
+        r"(?:助手|AI)被打断",
         r"\b(?:outcome|status|state)=['\"]?interrupted\b",
         r"\breceived interruption\b|\binterruption (?:detected|frame)\b",
     )),
