@@ -6,6 +6,8 @@ here can create a response or change the session, so reopening only opens (R3); 
 
 from __future__ import annotations
 
+import dataclasses
+
 from msgspec.structs import replace
 
 from voicechat.core.continuous import is_translation
@@ -353,7 +355,7 @@ def _flat(state: State, since: float, cure: str) -> RuleResult:
         return _changed(state, mic)
     failure = by_name("permission")
     if is_translation(state):  # it takes no typed text
-        failure = replace(failure, why="")
+        failure = dataclasses.replace(failure, why="")
     text = failure.said(cure=cure, who=mic.name)
     told = replace(mic, told_flat=(*mic.told_flat, mic.name), is_told_flat=True)
     return RuleResult(replace(state, microphone=told), (), (Noticed("warning", text, failure.codes[0]),))
