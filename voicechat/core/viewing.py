@@ -17,7 +17,14 @@ from voicechat.core.rules.playback import over_from
 from voicechat.core.rules.push_to_talk import is_draining, is_talking, latch_ends_at, tail_ends_at
 from voicechat.core.rules.roll_over import session_ends_at
 from voicechat.core.rules.tools import asked
-from voicechat.core.sounding import has_loudspeaker, heard_seconds, is_output_inaudible, is_spoken, is_unheard
+from voicechat.core.sounding import (
+    has_loudspeaker,
+    heard_seconds,
+    is_output_inaudible,
+    is_spoken,
+    is_unheard,
+    open_answers,
+)
 from voicechat.core.spoken_text import heard_length
 from voicechat.core.state import Cut, State, Turn
 from voicechat.core.view import ConnectionView, Lamp, MicState, MicView, ReplyState, ReplyView, ToolAsk, TurnView, View
@@ -168,9 +175,8 @@ Told = tuple[ReplyState, float, str]
 def _happening(state: State, answer: Turn | None, now: float, policy: TurnPolicy) -> Told | None:
     if state.connection.phase != "open":
         return "no-session", now - state.connection.since, ""
-    answers = [
-        turn for turn in reversed(state.conversation.turns) if turn.who == "assistant" and turn.complete_at is None
-    ]
+    turns = state.conversation.turns
+    answers = [turns[index] for index in open_answers(state.conversation, state.connection.number)]
     sounding = next((turn for turn in answers if turn.sounding), None)
     if sounding is not None:  # the newest answer may still be in the making behind one that was asked for before
         return ("finishing" if sounding.done else "speaking"), heard_seconds(sounding, now), ""

@@ -27,11 +27,11 @@ from voicechat.protocol.wire import JsonValue
 
 
 def text_tokens(text: str) -> int:
-    return -(-len(text) // 4)
+    return -(-len(text) // 4)  # about four characters each
 
 
 def spoken_tokens(seconds: float) -> int:
-    """Of the assistant's sound."""
+    """Of the assistant's sound, 20 a second."""
     return round(seconds * 20)
 
 
@@ -39,7 +39,7 @@ def response_usage(entries: Iterable[Entry], instructions: str, text_out: int, a
     """What one response took: what a model would have read and listened to, and what it made. Nothing is cached."""
     read = [entry.heard_text or entry.item.output or "" for entry in entries if not entry.length]
     text_in = sum(map(text_tokens, [*read, instructions]))
-    audio_in = sum(round(entry.length * 10) for entry in entries if entry.item.role == "user")
+    audio_in = sum(round(entry.length * 10) for entry in entries if entry.item.role == "user")  # ten a second
     cached = items.CachedTokensDetails(text_tokens=0, audio_tokens=0, image_tokens=0)
     return items.Usage(
         total_tokens=text_in + audio_in + text_out + audio_out,
