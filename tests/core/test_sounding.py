@@ -275,6 +275,20 @@ def test_two_answers_close_together_each_keep_their_own_sound() -> None:
     assert [turn.first_sound_at for turn in talk.turns if turn.who == "assistant"] == [1.0, 3.3]
 
 
+def test_responses_that_wait_long_for_the_sound_of_an_earlier_one_are_shown_while_they_sound() -> None:
+    """WebRTC: the service plays one after the other; the words of all were there long before."""
+    talk = answered(asked(connected())).at(0.9).hear(sound_started("r1")).at(1.0).tell(on.AssistantHeard())
+    for number in (2, 3):
+        answered(talk.tell(on.TextEntered("2 + 2?")), number)
+    shown = []
+    for number, at in ((1, 12.0), (2, 18.0)):
+        talk.at(at).tell(on.AssistantFellSilent(at)).at(at + 0.2).hear(sound_stopped(f"r{number}"))
+        talk.hear(sound_started(f"r{number + 1}")).at(at + 0.3).tell(on.AssistantHeard()).at(at + 1.0)
+        sounding = [turn.key for turn in talk.turns if turn.who == "assistant" and turn.sounding]
+        shown.append((talk.view.reply.state, len(sounding)))
+    assert shown == [("finishing", 1), ("finishing", 1)]
+
+
 def test_late_news_of_a_flushed_sound_is_not_taken_for_a_stillborn_answer() -> None:
     talk = connected().tell(on.TextEntered("Hello"), on.StopPressed())
     talk.at(0.1).hear(created("r1"), words("r1", "a1", "Hel")).tell(on.AssistantHeard())

@@ -147,7 +147,7 @@ def _sound_moved(state: State, index: int, now: float) -> Conversation:
         if other != index and conversation.turns[other].sounding and conversation.turns[other].done:
             conversation = changed(conversation, other, _stretch_ended(conversation.turns[other], now))
             return _sounds(state, conversation, index, now)
-    return state.conversation
+    return conversation
 
 
 def first_sound_if_playing(state: State, conversation: Conversation, index: int, now: float) -> Conversation:
@@ -228,11 +228,10 @@ def completed(conversation: Conversation, state: State, now: float, policy: Turn
 
     `ended`: the end of the sound was just announced.
     """
-    can_sound = has_loudspeaker(state)
     for index in reversed(tuple(open_answers(conversation, state.connection.number))):
         turn = conversation.turns[index]
         was_unheard = is_unheard(turn, state)
-        due = _over_at(turn, policy, can_sound=can_sound, ended=ended and not was_unheard)
+        due = _over_at(turn, state, policy, ended=ended and not was_unheard)
         if was_unheard and due is not None:
             due = _unheard_over_at(due, state, policy)
         if due is None or now < due:
@@ -257,7 +256,7 @@ def completion_due(state: State, policy: TurnPolicy) -> float | None:
     if not waiting:
         return None
     turn = conversation.turns[waiting[-1]]
-    due = _over_at(turn, policy, can_sound=has_loudspeaker(state), ended=False)
+    due = _over_at(turn, state, policy, ended=False)
     return _unheard_over_at(due, state, policy) if due is not None and is_unheard(turn, state) else due
 
 
@@ -358,15 +357,18 @@ def _stretch_ended(turn: Turn, at: float) -> Turn:
     return replace(turn, sounding_since=None, last_sound_at=end, heard=turn.heard + end - turn.sounding_since)
 
 
-def _over_at(turn: Turn, policy: TurnPolicy, *, can_sound: bool, ended: bool) -> float | None:
+def _over_at(turn: Turn, state: State, policy: TurnPolicy, *, ended: bool) -> float | None:
     """When the answer is over: done, and silent for so long that nothing more will come. None: not foreseeable."""
     if turn.done_at is None or turn.sounding:
         return None
     if turn.cut is not None or not is_spoken(turn):
         return turn.done_at
     if turn.last_sound_at is None:
-        # Sound may come long after the words; no device or R2's two silent seconds mean that none will.
-        return turn.done_at + policy.inaudible_limit if can_sound else turn.done_at
+        # Sound may come long after the words, behind that of earlier answers; no device or R2's two silent seconds mean
+        # that none will.
+        sound = state.playback
+        silent_at = max(turn.done_at, sound.last_audible_at or 0.0, sound.started_at or 0.0)
+        return silent_at + policy.inaudible_limit if has_loudspeaker(state) else turn.done_at
     if ended:
         return turn.done_at
     return max(turn.done_at, turn.last_sound_at + policy.drained_silence)
