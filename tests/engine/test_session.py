@@ -217,6 +217,24 @@ async def test_a_passed_deadline_that_changes_nothing_is_one_defect_and_no_spin(
     await house.session.close()
 
 
+async def test_a_deadline_is_kept_though_its_rule_names_the_next_one_at_that_moment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The tail of a push-to-talk turn ends, and from then on its last sample is waited for."""
+    async with talking() as house:
+        now, tail_ends, taken = 100.0, 100.001, list[on.Event]()
+        house.session.clock = lambda: now
+        house.session.record = lambda at, event, effects: taken.append(event)
+        monkeypatch.setattr(
+            "voicechat.engine.session.next_deadline",
+            lambda state, now, policy: tail_ends if now < tail_ends else tail_ends + 10.0,
+        )
+        house.session.tell(on.MuteChosen(True))
+        await eventually(lambda: bool(taken))
+        now = tail_ends
+        await eventually(lambda: on.TimePassed() in taken)
+
+
 async def test_a_late_event_after_close_arms_no_timer() -> None:
     house = House(early=CREATED)
     house.session.start()

@@ -455,6 +455,8 @@ class Session:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         """When the timer runs out, on our clock: at the deadline or before it."""
+        self._deadline = 0.0
+        """As it was derived last; at that very moment some rules name their next one already."""
         self._is_closed = False
         self._stuck: tuple[str, ...] = ()
         """The rules whose deadline was last found to have passed without effect."""
@@ -513,22 +515,23 @@ class Session:
         if deadline is not None and is_stuck and deadline <= now:
             deadline = now + STUCK_WAIT
             self._note_stuck(now)
-        if self._timer is not None:
-            if deadline is not None and self._timer_at <= deadline:
-                return
+        if self._timer is not None and (deadline is None or deadline < self._timer_at):
             self._timer.cancel()
             self._timer = None
         if deadline is not None:
-            self._timer_at = deadline
-            self._timer = self._loop.call_later(max(0.0, deadline - now), self._time_is_up)
+            self._deadline = deadline
+            if self._timer is None:
+                self._start_timer(now)
+
+    def _start_timer(self, now: float) -> None:
+        self._timer_at = self._deadline
+        self._timer = self._loop.call_later(max(0.0, self._deadline - now), self._time_is_up)
 
     def _time_is_up(self) -> None:
         """The timer ran out: the deadline it was for may have moved since."""
-        self._timer = None
-        now = self.clock()
-        deadline = next_deadline(self.state, now, self.policy)
-        if deadline is None or now < deadline:
-            self._arm(now, is_stuck=False)
+        self._timer, now = None, self.clock()
+        if now < self._deadline:
+            self._start_timer(now)
         else:
             self._handle(TimePassed())
 
