@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
+from opentelemetry.sdk.trace import ReadableSpan
 
 from tests.support.collector import facts, from_json, problems_of
 from tests.support.command import here
 from tests.support.tapes import call_tape, opening, told_tape, turn
 from voicechat.engine.link import Evidence, Finding
 from voicechat.insight.metrics.turns import Direction
-from voicechat.journal.spans import About, SessionSpans, Span, as_otlp_json
+from voicechat.journal.spans import OPT_IN, SessionSpans, as_otlp_json
 
 SECRET_WORDS = ("zebra", "quince", "marmalade", "kumquat", "pomelo")
 DIRECTIONS: tuple[Direction, ...] = ("in", "out", "local")
@@ -22,7 +24,7 @@ BEGAN = 1_700_000_000.0
 
 def talk(**about: Any) -> SessionSpans:
     """A turn with a tool call and an error in it, an answer to the tool's output, and a turn that is cut."""
-    made = SessionSpans(About(BEGAN, "seed", "talk", "OpenAI", **about))
+    made = SessionSpans(BEGAN, "seed", "talk", "OpenAI", **about)
     usage = {"input_tokens": 100, "output_tokens": 40, "output_token_details": {"audio_tokens": 40}}
 
     def on(at: float, direction: Any, name: str, **event: Any) -> None:
@@ -60,56 +62,61 @@ def named(spans: list[Span], name: str) -> list[Span]:
     return [span for span in spans if span.name.startswith(name)]
 
 
-def as_proto(spans: list[Span]) -> list[Any]:
-    return from_json(json.dumps(as_otlp_json(spans)))
+def as_proto(spans: list[ReadableSpan]) -> list[Span]:
+    return from_json(as_otlp_json(spans))
 
 
 def test_a_turn_is_a_span_with_its_waits_as_events_and_its_tool_below_it() -> None:
     made = talk()
     made.found(finding(4.0))
-    spans = made.end(7.0)
-    assert problems_of(as_proto(spans)) == []
+    spans = as_proto(made.end(7.0))
+    assert problems_of(spans) == []
     (root,), (one,), (tool,) = (named(spans, name) for name in ("voicechat.session", "voicechat.turn", "execute_tool"))
-    assert (one.parent_id, tool.parent_id) == (root.span_id, one.span_id)
-    assert (one.start, one.end) == (1_700_000_001 * 10**9, round((BEGAN + 5.9) * 10) * 10**8)
-    told = {name.removeprefix("voicechat."): round(at / 1e9 - BEGAN, 1) for at, name, _ in one.events}
+    assert (one.parent_span_id, tool.parent_span_id) == (root.span_id, one.span_id)
+    assert (one.start_time_unix_nano, one.end_time_unix_nano) == (
+        1_700_000_001 * 10**9,
+        round((BEGAN + 5.9) * 10) * 10**8,
+    )
+    told = {event.name.removeprefix("voicechat."): round(event.time_unix_nano / 1e9 - BEGAN, 1) for event in one.events}
     waits = {"end_of_speech": 2.0, "committed": 2.5, "transcript": 2.6, "response_created": 2.7, "first_text": 4.1}
     assert told == waits | {"first_audio": 4.2, "first_sound": 4.3, "error": 4.6, "finding": 4.0}
-    assert one.attributes["voicechat.turn_id"] == "sess_1/1"
-    assert one.attributes["voicechat.wait.first_sound"] == pytest.approx(2.3)
-    assert one.attributes["voicechat.wait.first_text"] == pytest.approx(2.1)
-    assert one.attributes["gen_ai.usage.output_tokens"] == 80
-    assert one.attributes["voicechat.usage.output.audio_tokens"] == 80
-    assert tool.attributes["gen_ai.tool.name"] == "weather" and tool.attributes["voicechat.tool.outcome"] == "ok"
-    assert (tool.end - tool.start) / 1e9 == pytest.approx(1.1)
-    found = next(facts for _, name, facts in one.events if name == "voicechat.finding")
+    of_turn, of_tool = facts(one), facts(tool)
+    assert of_turn["voicechat.turn_id"] == "sess_1/1"
+    assert of_turn["voicechat.wait.first_sound"] == pytest.approx(2.3)
+    assert of_turn["voicechat.wait.first_text"] == pytest.approx(2.1)
+    assert of_turn["gen_ai.usage.output_tokens"] == 80
+    assert of_turn["voicechat.usage.output.audio_tokens"] == 80
+    assert of_tool["gen_ai.tool.name"] == "weather" and of_tool["voicechat.tool.outcome"] == "ok"
+    assert (tool.end_time_unix_nano - tool.start_time_unix_nano) / 1e9 == pytest.approx(1.1)
+    found = next(facts(event) for event in one.events if event.name == "voicechat.finding")
     assert found["voicechat.finding.code"] == "no_answer" and found["voicechat.turn_id"] == "sess_1/1"
-    assert root.attributes["voicechat.finding_codes"] == ("no_answer",)
-    assert root.attributes["voicechat.transport"] == "WebRTC"
+    assert facts(root)["voicechat.finding_codes"] == ("no_answer",)
+    assert facts(root)["voicechat.transport"] == "WebRTC"
 
 
 def test_no_word_is_told_by_default_and_with_words_all_are_below_one_prefix() -> None:
     made = talk()
     made.found(finding(4.0))
-    assert not any(word in json.dumps(as_otlp_json(made.end(7.0))) for word in SECRET_WORDS)
+    assert not any(word in as_otlp_json(made.end(7.0)) for word in SECRET_WORDS)
     made = talk(words=True)
     made.found(finding(4.0))
     spans = made.end(7.0)
-    words = json.dumps(as_otlp_json(spans))
+    words = as_otlp_json(spans)
     assert all(word in words for word in SECRET_WORDS)
 
-    def dropped(attributes: dict[str, Any]) -> dict[str, Any]:
-        return {key: value for key, value in attributes.items() if not key.startswith("voicechat.content.")}
+    def dropped(of: Any) -> dict[str, Any]:
+        return {key: value for key, value in facts(of).items() if not key.startswith("voicechat.content.")}
 
-    left = [(dropped(span.attributes), [dropped(facts) for _, _, facts in span.events], span.name) for span in spans]
+    left = [(dropped(span), [dropped(event) for event in span.events], span.name) for span in as_proto(spans)]
     assert not any(word in json.dumps(left) for word in SECRET_WORDS)
 
 
-def test_names_of_the_conventions_follow_the_switch() -> None:
-    old, new = (
-        named(talk(conventions=switch).end(7.0), "voicechat.turn")[0].attributes
-        for switch in ("", "http,gen_ai_latest_experimental")
-    )
+def test_names_of_the_conventions_follow_the_switch(monkeypatch: pytest.MonkeyPatch) -> None:
+    def of_turn(switch: str) -> dict[str, Any]:
+        monkeypatch.setenv(OPT_IN, switch)
+        return facts(named(as_proto(talk().end(7.0)), "voicechat.turn")[0])
+
+    old, new = of_turn(""), of_turn("http,gen_ai_latest_experimental")
     assert old["gen_ai.system"] == new["gen_ai.provider.name"] == "openai"
     assert "gen_ai.provider.name" not in old and "gen_ai.system" not in new
     assert "gen_ai.usage.cache_read.input_tokens" in new
@@ -124,23 +131,24 @@ def test_a_turn_is_told_once_when_its_answer_has_been_heard() -> None:
     made.found(finding(4.0))
     rest = made.end(10.0)
     assert [span.name for span in rest] == ["voicechat.session"]
-    late = [one for one in rest[0].events if one[1] == "voicechat.finding"]
-    assert late[0][2]["voicechat.turn_id"] == "sess_1/1"
+    late = [one for one in as_proto(rest)[0].events if one.name == "voicechat.finding"]
+    assert facts(late[0])["voicechat.turn_id"] == "sess_1/1"
     assert problems_of(as_proto(spans + rest)) == []
 
 
 def test_a_failed_answer_and_a_tool_without_output_are_marked_as_failed() -> None:
-    made = SessionSpans(About(BEGAN, "seed", "tap"))
+    made = SessionSpans(BEGAN, "seed", "tap")
     made.feed(1.0, "in", {"type": "response.created", "response": {"id": "r1"}})
     call = {"type": "function_call", "call_id": "c1", "name": "weather"}
     made.feed(1.1, "in", {"type": "response.output_item.done", "response_id": "r1", "item": call})
     failed = {"id": "r1", "status": "failed", "status_details": {"error": {"code": "server_error"}}}
     made.feed(2.0, "in", {"type": "response.done", "response": failed})
-    spans = made.end(3.0)
+    spans = as_proto(made.end(3.0))
     one, tool = named(spans, "voicechat.turn")[0], named(spans, "execute_tool")[0]
-    assert one.failed and one.attributes["error.type"] == "server_error"
-    assert tool.failed and tool.attributes["voicechat.tool.outcome"] == "unanswered"
-    assert problems_of(as_proto(spans)) == []
+    assert one.status.code == tool.status.code == Status.STATUS_CODE_ERROR
+    assert facts(one)["error.type"] == "server_error"
+    assert facts(tool)["voicechat.tool.outcome"] == "unanswered"
+    assert problems_of(spans) == []
 
 
 @pytest.mark.parametrize("event", [{}, {"type": 3}, {"type": "response.done"}, {"type": "response.created"}])

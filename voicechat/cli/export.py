@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from shutil import copyfileobj
@@ -20,7 +19,6 @@ from voicechat.errors import ConfigError, TapeError
 from voicechat.journal.export_sound import SIDES, write_side
 from voicechat.journal.page import as_page
 from voicechat.journal.past_talk import PastTalk, as_markdown, as_subtitles, as_text, read_talk, spans_of
-from voicechat.journal.spans import OPT_IN, as_otlp_json
 
 TEXTS: dict[str, Callable[[PastTalk], str]] = {
     "md": lambda talk: as_markdown(talk.transcript),
@@ -77,9 +75,10 @@ def _write(talk: PastTalk, options: ExportOptions, out: BinaryIO) -> None:
         for line in run_lines(talk):
             out.write(json.dumps(line, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
     elif options.format == "otlp":
-        conventions = os.environ.get(OPT_IN, "")
-        spans = spans_of(talk, words=options.otlp_words and not options.redact, conventions=conventions)
-        out.write(json.dumps(as_otlp_json(spans), separators=(",", ":")).encode() + b"\n")
+        spans = spans_of(talk, words=options.otlp_words and not options.redact)
+        from voicechat.journal.spans import as_otlp_json  # an extra
+
+        out.write(as_otlp_json(spans).encode() + b"\n")
     elif talk.audio_file is None:
         raise TapeError("this tape has no sound", hint="--format html, md, txt, srt, jsonl and otlp work without")
     elif options.side:

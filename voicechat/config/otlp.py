@@ -31,6 +31,11 @@ def otlp_endpoint(settings: Settings, environ: Mapping[str, str]) -> str:
     if any(environ.get(name) for name in HEADERS) and not settings.insecure and not may_carry_key(url):
         why = f"the key will not be sent to {parts.hostname} without encryption"
         raise ConfigError(why, hint="use an https:// address for --otlp")
-    if any(importlib.util.find_spec(name) is None for name in ("opentelemetry", "requests")):
-        raise ConfigError("--otlp needs the extra `otel`", hint='run pip install ".[otel]" in the folder of voicechat')
+    require_otel()
     return url if parts.path.endswith(PATH) else url.rstrip("/") + PATH
+
+
+def require_otel() -> None:
+    """Raises ConfigError without the extra."""
+    if any(importlib.util.find_spec(name) is None for name in ("opentelemetry", "requests")):
+        raise ConfigError("traces need the extra `otel`", hint='run pip install ".[otel]" in the folder of voicechat')

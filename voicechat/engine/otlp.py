@@ -13,23 +13,19 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Sequence
-from urllib.parse import urlsplit
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import Event, ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
-from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
-from voicechat import __version__
 from voicechat.config.otlp import otlp_endpoint
 from voicechat.config.settings import Settings
 from voicechat.engine.link import Finding, FromEngine
 from voicechat.insight.metrics.prices import read_prices
 from voicechat.journal.entry import Happening, in_session_time
 from voicechat.journal.observers import Observers
-from voicechat.journal.spans import MADE_BY, OPT_IN, About, SessionSpans, Span, Via
+from voicechat.journal.spans import SessionSpans, Via
 
 TRACES = "trace export"
 """What a notice calls this observer."""
@@ -47,8 +43,7 @@ class _Exporter(OTLPSpanExporter):
     def __init__(self, url: str, notice: Callable[[str], object]) -> None:
         super().__init__(url)
         self._notice: Callable[[str], object] | None = notice
-        parts = urlsplit(url)
-        self._where = f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
+        self._url = url
         self.works = False
 
     def export(self, spans: Sequence[ReadableSpan], exporter: SpanExporter | None = None) -> SpanExportResult:
@@ -56,7 +51,7 @@ class _Exporter(OTLPSpanExporter):
         self.works = result is SpanExportResult.SUCCESS
         if not self.works and self._notice is not None:
             notice, self._notice = self._notice, None
-            notice(f"{self._where} does not take the traces; the talk goes on. Check --otlp and its keys.")
+            notice(f"{self._url} does not take the traces; the talk goes on. Check --otlp and its keys.")
         return result
 
 
@@ -71,38 +66,19 @@ class OtlpExporter:
         url = otlp_endpoint(settings, os.environ)
         log = logging.getLogger("opentelemetry")
         log.propagate, log.handlers = False, [logging.NullHandler()]
-        self._provider = TracerProvider(resource=Resource.create(dict(MADE_BY)), shutdown_on_exit=False)
-        self._is_disabled = os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
+        is_disabled = os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
+        self._sampler = ALWAYS_OFF if is_disabled else TracerProvider(shutdown_on_exit=False).sampler
         self._exporter = _Exporter(url, notice)
         self._queue = BatchSpanProcessor(self._exporter)
         probe = OTLPSpanExporter(url, timeout=PROBE)
         threading.Thread(target=self._exporter.export, args=((), probe), name="otlp-probe", daemon=True).start()
 
-    def send(self, spans: Sequence[Span]) -> None:
-        """Queue them. Event loop only."""
-        for span in () if self._is_disabled else spans:
-            trace = int(span.trace_id, 16)
-            sampled = self._provider.sampler.should_sample(None, trace, span.name).decision.is_sampled()
-            flags = TraceFlags(TraceFlags.SAMPLED if sampled else TraceFlags.DEFAULT)
-            own, parent = (
-                SpanContext(trace, int(id, 16), is_remote=False, trace_flags=flags) if id else None
-                for id in (span.span_id, span.parent_id)
-            )
-            self._queue.on_end(
-                ReadableSpan(
-                    span.name,
-                    own,
-                    parent,
-                    self._provider.resource,
-                    span.attributes,
-                    [Event(name, facts, at) for at, name, facts in span.events],
-                    kind=SpanKind[span.kind.upper()],
-                    status=Status(StatusCode.ERROR if span.failed else StatusCode.UNSET),
-                    start_time=span.start,
-                    end_time=span.end,
-                    instrumentation_scope=InstrumentationScope("voicechat", __version__),
-                )
-            )
+    def send(self, spans: Sequence[ReadableSpan]) -> None:
+        """Queue those that are sampled. Event loop only."""
+        for span in spans:
+            known = span.get_span_context()
+            if known and self._sampler.should_sample(None, known.trace_id, span.name).decision.is_sampled():
+                self._queue.on_end(span)
 
     def close(self) -> None:
         """Send what is left, for `FLUSH` seconds at most; a collector that takes nothing is not waited for."""
@@ -124,11 +100,10 @@ class SessionTrace:
         started_at: float,
     ) -> None:
         """`started_at`: the zero of session time on the monotonic clock."""
-        zero, conventions = time.time() - (time.monotonic() - started_at), os.environ.get(OPT_IN, "")
-        words, prices = settings.otlp_words and not settings.redact, read_prices(settings.prices)[0]
-        about = About(zero, secrets.token_hex(16), via, provider, words, conventions, prices)
+        zero, words = time.time() - (time.monotonic() - started_at), settings.otlp_words and not settings.redact
+        prices = read_prices(settings.prices)[0]
         self._exporter, self._started_at, self._due_at = exporter, started_at, 0.0
-        self._spans = SessionSpans(about)
+        self._spans = SessionSpans(zero, secrets.token_hex(16), via, provider, words=words, prices=prices)
         observers.add(TRACES, self._watch)
         self.found = observers.guarded(TRACES, self._found)
         self.tick = observers.guarded(TRACES, self._tick)

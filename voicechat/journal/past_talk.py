@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
+from voicechat.config.otlp import require_otel
 from voicechat.config.settings import Settings
 from voicechat.core.policy import TurnPolicy
 from voicechat.core.state import State, Turn
@@ -24,9 +25,11 @@ from voicechat.journal.index import Film
 from voicechat.journal.redaction import ABOUT_TAPE, RedactedSource
 from voicechat.journal.rerun import last_state
 from voicechat.journal.source import Source, open_source
-from voicechat.journal.spans import About, SessionSpans, Span
 from voicechat.journal.tape import Tape
 from voicechat.ui.history import History
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import ReadableSpan
 
 Who = Literal["you", "assistant", "tool", "note"]
 
@@ -296,17 +299,20 @@ def history_of(film: Film) -> History:
     return history
 
 
-def spans_of(talk: PastTalk, *, words: bool, conventions: str) -> list[Span]:
-    """The spans of a tape or a log; the same ones each time."""
+def spans_of(talk: PastTalk, *, words: bool) -> list[ReadableSpan]:
+    """The spans of a tape or a log; the same ones each time. Raises ConfigError without the extra `otel`."""
+    require_otel()
+    from voicechat.journal.spans import SessionSpans
+
     source = talk.source
     began_at = source.file.stat().st_mtime - talk.length
     with contextlib.suppress(ValueError):
         began_at = datetime.fromisoformat(talk.transcript.started_at).timestamp()
     seed = f"{source.name} {began_at} {talk.length} {len(talk.rows)}"
-    made = SessionSpans(About(began_at, seed, "tape", talk.transcript.provider, words, conventions))
+    made = SessionSpans(began_at, seed, "tape", talk.transcript.provider, words=words)
     for finding in talk.findings:
         made.found(finding)
-    spans: list[Span] = []
+    spans: list[ReadableSpan] = []
     for entry in source.entries():
         translated = entry.data.get("event") if entry.kind == "input" else None
         if entry.kind == "event":
