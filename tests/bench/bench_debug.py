@@ -72,7 +72,7 @@ def ctl(folder: str, times: int) -> list[Figure]:
 
 def debug_say(times: int) -> list[Figure]:
     with served() as url:
-        engine = begin({"base_url": url, "transport": "websocket", "output": "text"}, None)
+        engine, _ = begin({"base_url": url, "transport": "websocket", "output": "text"}, None)
 
         def request() -> float:
             return float(ask(engine.pid, {"verb": "say", "text": SENTENCE})["times"]["response_done"])

@@ -235,7 +235,7 @@ def test_a_session_that_is_forgotten_ends_by_itself(
     own = Shell(tmp_path, service)
     for name, value in own.environ.items():
         monkeypatch.setenv(name, value)
-    engine = debug.begin({"base_url": service, "transport": "websocket"}, None, outlives=3.0)
+    engine, _ = debug.begin({"base_url": service, "transport": "websocket"}, None, outlives=3.0)
     number = engine.pid
     engine.leave()
     until(lambda: not list(own.runtime.glob("*.sock")), PATIENCE, f"{number} goes on")

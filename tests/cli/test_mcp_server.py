@@ -76,7 +76,7 @@ async def test_an_agent_finds_and_repairs_a_wrong_field_of_a_broken_service_in_t
     break_sessions(monkeypatch, {"max_output_tokens": 2})
     with served() as url:
         async with agent(environ) as hands:
-            started = await hands.call("start", url=url, transport="websocket")
+            started = await hands.call("start", base_url=url, transport="websocket")
             assert started["connection"]["phase"] == "open"
             said = await hands.repair("What is twelve times seven?")
             assert said["transcript"][-1]["who"] == "assistant" and len(said["transcript"][-1]["text"]) > 10
@@ -87,7 +87,7 @@ async def test_an_agent_finds_and_repairs_a_wrong_field_of_a_broken_service_in_t
 async def test_an_agent_repairs_a_field_of_its_own_session(environ: dict[str, str]) -> None:
     with served() as url:
         async with agent(environ) as hands:
-            await hands.call("start", url=url, transport="websocket", session={"max_output_tokens": 2})
+            await hands.call("start", base_url=url, transport="websocket", session={"max_output_tokens": 2})
             await hands.repair("What is twelve times seven?")
             assert hands.calls <= MOST_CALLS
 
@@ -102,8 +102,8 @@ async def test_every_act_is_a_described_tool_and_sessions_end_with_the_server(en
             guide = await hands._session.read_resource("voicechat://guide")
             assert [one.name for one in prompts] == ["debug_voice_agent"]
             assert all(f"`{name}`" in guide.contents[0].text for name in hands.tools)
-            kept = (await hands.call("start", url=url, transport="websocket"))["session"]
-            ended = (await hands.call("start", url=url, transport="websocket"))["session"]
+            kept = (await hands.call("start", base_url=url, transport="websocket"))["session"]
+            ended = (await hands.call("start", base_url=url, transport="websocket"))["session"]
             assert (await hands.call("stop"))["session"] == ended
             until(lambda: not is_running(ended), PATIENCE, "a stopped session goes on")
             assert (await hands.call("hear", timeout=0.0))["session"] == kept
@@ -114,7 +114,7 @@ async def test_every_act_is_a_described_tool_and_sessions_end_with_the_server(en
 
 async def test_what_cannot_be_reached_is_an_error_of_the_tool_with_the_next_step(environ: dict[str, str]) -> None:
     async with agent(environ) as hands:
-        for name, arguments in (("why", {}), ("start", {"url": "http://127.0.0.1:9/v1"})):
+        for name, arguments in (("why", {}), ("start", {"base_url": "http://127.0.0.1:9/v1"})):
             result = await hands._session.call_tool(name, arguments)
             assert result.is_error and "Traceback" not in result.content[0].text
         assert "start" in (await hands._session.call_tool("why", {})).content[0].text

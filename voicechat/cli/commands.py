@@ -240,7 +240,8 @@ EXPORT = (
 DEBUG = (
     Command(
         "start",
-        "Connect, and go on in the background; prints the name of the session. Without options: the local server.",
+        "Connect, and go on in the background; prints the name of the session. Without options: the local server.\n\n"
+        "This comes first; every other act is done in a session that goes on.",
         (option("--idle", "Ends when not asked for so long.", "MINUTES", 30.0, low=0.05, high=1440), ACT[1]),
         HEADLESS,
     ),

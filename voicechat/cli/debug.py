@@ -37,8 +37,8 @@ CODES = {"done": exit_codes.DONE, "nothing": exit_codes.DONE, "usage": exit_code
 ERRORS = {exit_codes.USAGE: ConfigError, exit_codes.CONNECTION: SignallingError, exit_codes.AUDIO: AudioDeviceError}
 
 
-def begin(flags: Mapping[str, Any], config: Path | None, *, outlives: float = 0.0) -> EngineProcess:
-    """An engine that is connected and configured, its microphone scripted and its loudspeaker silent.
+def begin(flags: Mapping[str, Any], config: Path | None, *, outlives: float = 0.0) -> tuple[EngineProcess, Result]:
+    """An engine that is connected and configured, its microphone scripted and its loudspeaker silent, and its status.
 
     `outlives`: seconds without a request after which it ends by itself; 0: with this process. Raises VoiceChatError.
     """
@@ -52,24 +52,19 @@ def begin(flags: Mapping[str, Any], config: Path | None, *, outlives: float = 0.
     environ = refuse_the_impossible(settings, os.environ)
     talk = Headless(settings, environ, settings.connect_timeout + STARTS_WITHIN, outlives=outlives)
     talk.longer = "connect_timeout in the configuration waits longer"
+    talk.start()
     try:
-        talk.start()
         while not talk.progress.is_ready:
             talk.pump(0.1)
             if why := talk.progress.lost or talk.line_is_missing():
                 raise TalkOver(exit_codes.CONNECTION, why)
-        knock(runtime_dir(), talk.engine.pid).close()
-    except TalkOver as over:
+        return talk.engine, ask(talk.engine.pid, {"verb": "status"})
+    except BaseException as error:
         talk.engine.close()
-        message, hint, *_ = (*over.sentences, "", "")
-        raise ERRORS.get(over.code, EngineError)(message, hint=hint) from over
-    except (OSError, ValueError) as error:
-        talk.engine.close()
-        raise EngineError(f"the session cannot be reached: {error}") from error
-    except BaseException:
-        talk.engine.close()
-        raise
-    return talk.engine
+        if not isinstance(error, TalkOver):
+            raise
+        message, hint, *_ = (*error.sentences, "", "")
+        raise ERRORS.get(error.code, EngineError)(message, hint=hint) from error
 
 
 def ask(session: int, request: Mapping[str, Any]) -> Result:
@@ -96,18 +91,16 @@ def _door(session: int) -> socket.socket:
         said = f"there is no session {session}" if session else str(error)
         raise SignallingError(said, hint="`voicechat ctl sessions` lists all talks") from error
     ours = {number: door for number, door in doors.items() if _asked(door, {"verb": "status"}).get("detached")}
-    chosen = next(iter(ours.values())) if len(ours) == 1 else None
-    for door in doors.values():
-        if door is not chosen:
+    for number, door in doors.items():
+        if [*ours] != [number]:
             door.close()
-    if chosen is not None:
-        return chosen
     if not ours:
         raise SignallingError("no debug session is running", hint="voicechat debug start")
-    names = ", ".join(str(number) for number in ours)
-    raise ConfigError(
-        f"{len(ours)} debug sessions are running, newest first: {names}", hint="choose one: --session PID"
-    )
+    if len(ours) > 1:
+        names = ", ".join(map(str, ours))
+        why = f"{len(ours)} debug sessions are running, newest first: {names}"
+        raise ConfigError(why, hint="choose one: --session PID")
+    return next(iter(ours.values()))
 
 
 def _asked(door: socket.socket, request: Mapping[str, Any]) -> Result:
@@ -223,8 +216,6 @@ say_command, hear_command, events_command, why_command, set_command, decide_comm
 
 
 def start_command(flags: Mapping[str, Any], config: Path | None, idle: float, as_json: bool) -> None:
-    engine = begin(flags, config, outlives=idle * 60.0)
-    number = engine.pid
+    engine, result = begin(flags, config, outlives=idle * 60.0)
     engine.leave()
-    result = ask(number, {"verb": "status"})
-    show(result | {"name": str(number)}, as_json=as_json)
+    show(result | {"name": str(result["session"])}, as_json=as_json)

@@ -5,16 +5,15 @@ Sessions that it starts end with it. What a tool returns is the object that the 
 
 from __future__ import annotations
 
+import inspect
 import json
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from inspect import Parameter, Signature
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from voicechat import __version__
-from voicechat.cli.commands import DEBUG, Command, Parameter as Described
+from voicechat.cli.commands import DEBUG, Command, Parameter, shared
 from voicechat.cli.debug import begin, perform
 from voicechat.errors import VoiceChatError
 from voicechat.tools.mcp_servers import require_package
@@ -28,7 +27,9 @@ GUIDE = """\
 A session is a conversation with a Realtime service (OpenAI's, any compatible one, or the built-in local server),
 without microphone and loudspeaker. You drive it one turn at a time.
 
-1. `start` connects. Give `session` the configuration to test; without a provider the local server answers, free.
+1. `start` connects. Give `session` the configuration to test; without a provider the local server answers, free and
+   without a key. Keys of other services are in this server's environment; `base_url` is any compatible one.
+   Acts without another `session` are for the one that was started last.
 2. `say` something: `text` types it, `spoken` says it in a local English voice, `wav` plays a recording as the
    microphone. It returns when the response has ended: `outcome`, `transcript` of both sides, `times` in seconds since
    your last word, `tools` that were called, and `findings`: problems that are new since the last call.
@@ -46,105 +47,79 @@ A `lost` connection comes back by itself within seconds. `stop` hangs up; paid s
 BRIEF = "Drive a voice session one turn at a time, and ask why it went wrong. Read the guide debug_voice_agent."
 
 
+STARTS = (
+    *shared("provider", "base_url", "model", "instructions", "transport", "turn_mode"),
+    Parameter("session", about="The session configuration to test, as in session.update (GA fields).", kind=object),
+)
+
+
 def mcp_command() -> int:
-    """Serve until the client is gone. Raises ConfigError without the package."""
+    """Serve until the client is gone; the sessions that were started here end then. Raises ConfigError without the
+    package."""
     require_package()
-    sessions = _Sessions()
-    try:
-        _server(sessions).run("stdio")
-    finally:
-        sessions.close()
-    return 0
-
-
-class _Sessions:
-    """The engines that were started here. Each call runs in a thread of its own."""
-
-    def __init__(self) -> None:
-        self._engines: dict[int, EngineProcess] = {}
-
-    def close(self) -> None:
-        """End every session that was started here."""
-        while self._engines:
-            self._engines.popitem()[1].close()
-
-    def start(
-        self,
-        provider: str = "",
-        model: str = "",
-        url: str = "",
-        session: dict[str, Any] | None = None,
-        instructions: str = "",
-        transport: str = "",
-        turn_mode: str = "",
-    ) -> dict[str, Any]:
-        """Connect to a realtime voice service and begin a session. Call this first.
-
-        provider: local (default: built in, free, no key), openai, azure, ...; its key is in the server's environment.
-        url: base URL of any other compatible service. session: the session configuration to test (the `session` of a
-        session.update, GA fields such as max_output_tokens or audio.input.turn_detection); what is left out keeps its
-        default. transport: auto, webrtc, websocket. turn_mode: hands-free (the service detects turns), push-to-talk.
-        Returns `session`, its number; every other tool uses the newest session unless told another number.
-        """
-        flags = {"provider": provider, "model": model, "base_url": url, "instructions": instructions}
-        flags |= {"transport": transport, "turn_mode": turn_mode}
-        with tempfile.TemporaryDirectory(prefix="voicechat-mcp-") as folder, _as_tool_errors():
-            if session is not None:
-                flags["session"] = str(Path(folder, "session.json"))
-                Path(folder, "session.json").write_text(json.dumps(session), encoding="utf-8")
-            engine = begin({name: value for name, value in flags.items() if value}, None)
-            self._engines[engine.pid] = engine
-            return perform("status", engine.pid, {})
-
-    def tool(self, command: Command) -> Callable[..., dict[str, Any]]:
-        """An act of `voicechat debug` as a function with its parameters."""
-
-        def tool(session: int, **given: Any) -> dict[str, Any]:
-            number = session or next(reversed(self._engines), 0)
-            with _as_tool_errors():
-                result = perform(command.name, number, given)
-            if command.name == "stop" and (engine := self._engines.pop(number, None)) is not None:
-                engine.close()
-            return result
-
-        tool.__signature__ = Signature(  # type: ignore[attr-defined]  # where the package looks for the parameters
-            [_parameter(one) for one in command.own if one.name != "as_json"], return_annotation=dict[str, Any]
-        )
-        return tool
-
-
-def _parameter(one: Described) -> Parameter:
-    from pydantic import Field
-
-    default = Parameter.empty if one.is_required else one.default
-    kind: Any = Any if one.kind is object else one.kind
-    about = Field(description=one.about)
-    return Parameter(one.name, Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, about])
-
-
-@contextmanager
-def _as_tool_errors() -> Iterator[None]:
-    """What the client's model reads of an error: what happened and the next step."""
-    from mcp.server.mcpserver.exceptions import ToolError
-
-    try:
-        yield
-    except VoiceChatError as error:
-        raise ToolError(f"{error}") from error
-
-
-def _server(sessions: _Sessions) -> Any:
     from mcp.server.mcpserver import MCPServer
 
+    engines: dict[int, EngineProcess] = {}
     server = MCPServer("voicechat", instructions=BRIEF, version=__version__, log_level="ERROR")
-    server.add_tool(sessions.start)
-    for command in DEBUG[1:]:
-        server.add_tool(sessions.tool(command), command.name, description=command.about)
+    for command in DEBUG:
+        server.add_tool(_tool(command, engines), command.name, description=command.about)
     server.prompt("debug_voice_agent", description="How to find and repair what is wrong with a voice agent.")(_guide)
     server.resource("voicechat://guide", name="guide", mime_type="text/markdown")(_guide)
-    return server
+    try:
+        server.run("stdio")
+    finally:
+        for engine in engines.values():
+            engine.close()
+    return 0
 
 
 def _guide() -> str:
     """How to debug a realtime voice agent with these tools."""
     return GUIDE
+
+
+def _tool(command: Command, engines: dict[int, EngineProcess]) -> Callable[..., dict[str, Any]]:
+    """An act of `voicechat debug` as a function with its parameters; each call runs in a thread of its own."""
+    is_start = command.name == "start"
+
+    def tool(**given: Any) -> dict[str, Any]:
+        from mcp.server.mcpserver.exceptions import ToolError
+
+        try:
+            if is_start:
+                engine, result = _begun(**given)
+                engines[engine.pid] = engine
+                return result
+            number = given.pop("session") or next(reversed(engines), 0)
+            result = perform(command.name, number, given)
+        except VoiceChatError as error:
+            raise ToolError(str(error)) from error  # what happened and the next step, for the client's model
+        if command.name == "stop" and number in engines:
+            engines.pop(number).close()
+        return result
+
+    parameters = STARTS if is_start else [one for one in command.own if one.name != "as_json"]
+    tool.__signature__ = inspect.Signature(  # type: ignore[attr-defined]  # where the package looks for the parameters
+        [_described(one) for one in parameters], return_annotation=dict[str, Any]
+    )
+    return tool
+
+
+def _begun(session: object, **flags: object) -> tuple[EngineProcess, dict[str, Any]]:
+    with tempfile.TemporaryDirectory(prefix="voicechat-mcp-") as folder:
+        if session:
+            file = Path(folder, "session.json")
+            file.write_text(json.dumps(session), encoding="utf-8")
+            flags["session"] = str(file)
+        return begin(flags, None)
+
+
+def _described(one: Parameter) -> inspect.Parameter:
+    from pydantic import Field
+
+    default = inspect.Parameter.empty if one.is_required else one.default
+    kind: Any = Any if one.kind is object else one.kind | None if one.is_setting else one.kind
+    about = Field(description=one.about)
+    return inspect.Parameter(
+        one.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, about]
+    )
