@@ -10,7 +10,8 @@ import asyncio
 import json
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import count, islice
 from typing import Any
 
@@ -29,7 +30,7 @@ from voicechat.engine.control import UNDER_WAY, user_event
 from voicechat.engine.eventlog import EventLog
 from voicechat.engine.link import EventRow
 from voicechat.engine.problems import Problems
-from voicechat.insight.consequences import Cause, by_cause
+from voicechat.insight.consequences import by_cause
 from voicechat.insight.cures import session_fields
 from voicechat.insight.records import Finding
 from voicechat.journal.entry import Happening
@@ -53,29 +54,24 @@ MARKS = ("first_text", "first_sound", "response_done", "ended")
 Result = dict[str, Any]
 
 
+@dataclass(eq=False)
 class Debugger:
     """Answers requests at the engine's control socket. `changed` and `watch` are called by the engine, on its loop."""
 
-    def __init__(
-        self,
-        talk: Talk,
-        log: EventLog,
-        problems: Problems,
-        look: Callable[[], None],
-        end: Callable[[], None],
-        *,
-        is_detached: bool,
-    ) -> None:
-        """`look` lets the checks see what came up to now; `end` ends the talk; `is_detached`: it has no client."""
-        self._is_detached = is_detached
-        self._talk = talk
-        self._log = log
-        self._problems = problems
-        self._look = look
-        self._end = end
+    talk: Talk
+    log: EventLog
+    problems: Problems
+    look: Callable[[], None]
+    """Lets the checks see what came up to now."""
+    end: Callable[[], None]
+    """Ends the talk."""
+    is_detached: bool
+    """It has no client."""
+
+    def __post_init__(self) -> None:
         self._news = asyncio.Event()
         self._requests = 0
-        self._asked_at = talk.clock()
+        self._asked_at = self.talk.clock()
         self._numbers = count(1)
         self._heard: set[str] = set()
         """Labels of sounds that the scripted microphone has begun and, with a `/`, ended."""
@@ -87,7 +83,7 @@ class Debugger:
 
     def idle_for(self) -> float:
         """Seconds since the last request ended; 0 while one is answered."""
-        return 0.0 if self._requests else self._talk.clock() - self._asked_at
+        return 0.0 if self._requests else self.talk.clock() - self._asked_at
 
     def changed(self) -> None:
         """The state of the talk is another one."""
@@ -118,24 +114,27 @@ class Debugger:
             return json.dumps(await self._answer(line), ensure_ascii=False)
         finally:
             self._requests -= 1
-            self._asked_at = self._talk.clock()
+            self._asked_at = self.talk.clock()
 
     async def _answer(self, line: str) -> Result:
         try:
             request = msgspec.json.decode(line.encode(), type=dict[str, Any])
             wait = min(max(float(request.get("timeout", 60.0)), 0.0), LONGEST_WAIT)
         except (msgspec.MsgspecError, TypeError, ValueError) as error:
-            return _refused(f"no request: {error}")
-        deadline = self._talk.clock() + wait
+            return _result("usage", f"no request: {error}")
+        deadline = self.talk.clock() + wait
         match request:
+            case {"verb": "say" | "set"} if not is_ready(self._state):
+                outcome = "lost" if self._lost() else "refused"
+                return self._report(outcome, self._lost() or "the session is not configured yet: try again")
             case {"verb": "say", "text": str(text)} if text.strip():
                 return await self._say(text, deadline)
             case {"verb": "say", "file": str(file)}:
                 return await self._speak(file, deadline)
             case {"verb": "hear"}:
                 return self._report(*await self._until_at_rest(self._is_news, deadline, waits=True))
-            case {"verb": "events"}:
-                return self._events(request)
+            case {"verb": "events", "count": int(most), "after": int(after), "type": str(prefix)}:
+                return self._events(most, after, prefix)
             case {"verb": "why"}:
                 return self._why()
             case {"verb": "set", "field": str(field), "value": value}:
@@ -146,29 +145,29 @@ class Debugger:
                 return self._status("done")
             case {"verb": "stop"}:
                 result = self._status("done")
-                self._end()
+                self.end()
                 return result
             case _:
-                return _refused("no request: an act of voicechat debug, with its arguments")
+                return _result("usage", "no request: an act of voicechat debug, with its arguments")
 
     # What is said
 
     async def _say(self, text: str, deadline: float) -> Result:
         event = user_event("TextEntered", {"text": text})
-        if why := event if isinstance(event, str) else self._not_ready():
-            return self._report("lost" if self._lost() else "refused", why)
+        if isinstance(event, str):
+            return self._report("refused", event)
         known = {turn.key for turn in self._turns()}
-        self._talk.session.tell(did.TextEntered(text))
+        self.talk.session.tell(did.TextEntered(text))
         await asyncio.sleep(0)  # the act is queued before this; from here on the state has it
         return self._report(*await self._until_at_rest(lambda turn: turn.key not in known, deadline))
 
     async def _speak(self, file: str, deadline: float) -> Result:
         """Say a WAV as the microphone; with push-to-talk the key is held meanwhile."""
-        talk = self._talk
+        talk = self.talk
         if talk.script is None:
-            return _refused("this talk has a microphone of its own: only `debug start` without --mic gives a scripted")
-        if why := self._not_ready():
-            return self._report("lost" if self._lost() else "refused", why)
+            return _result(
+                "usage", "this talk has a microphone of its own: only `debug start` without --mic gives a scripted"
+            )
         known, label = {turn.key for turn in self._turns()}, f"debug-{next(self._numbers)}"
         holds = self._state.choices.turn_mode == "push-to-talk"
         if holds:
@@ -193,9 +192,9 @@ class Debugger:
 
         Unless it `waits` for a response to begin, also when nothing was under way for `QUIET` seconds.
         """
-        quiet_since = self._talk.clock()
+        quiet_since = self.talk.clock()
         while True:
-            now, state, shown = self._talk.clock(), self._state, self._shown()
+            now, state, shown = self.talk.clock(), self._state, self._shown()
             fresh = [turn for turn in self._turns() if turn.who in ("you", "assistant") and is_new(turn)]
             if why := self._lost():
                 return "lost", why
@@ -218,7 +217,7 @@ class Debugger:
             await self._next_change()
 
     async def _until(self, is_so: Callable[[], bool], deadline: float) -> bool:
-        while not (so := is_so()) and self._talk.clock() < deadline and not self._lost():
+        while not (so := is_so()) and self.talk.clock() < deadline and not self._lost():
             await self._next_change()
         return so
 
@@ -232,14 +231,14 @@ class Debugger:
 
     def _report(self, outcome: str, reason: str = "") -> Result:
         """What is new since the last report: words, calls, findings, and the times of the turn."""
-        self._look()
+        self.look()
         turns = self._turns()
         new = [turn for turn in turns if self._is_news(turn)]
         said = [_turn_result(turn) for turn in new if turn.who in ("you", "assistant")]
-        findings = [one for one in self._problems.findings if self._told_findings.get(one.id) != one]
-        first, self._told_event = self._told_event + 1, self._log.newest
+        findings = [one for one in self.problems.findings if self._told_findings.get(one.id) != one]
+        first, self._told_event = self._told_event + 1, self.log.newest
         self._told = {turn.key: _content(turn) for turn in turns}
-        self._told_findings = {one.id: one for one in self._problems.findings}
+        self._told_findings = {one.id: one for one in self.problems.findings}
         sent = self._times.get("sent", math.inf)
         at = {mark: round(self._times[mark] - sent, 3) for mark in MARKS if said and self._times.get(mark, 0.0) >= sent}
         return self._status(outcome, reason) | {
@@ -247,7 +246,7 @@ class Debugger:
             "times": at,
             "tools": [_tool(turn) for turn in new if turn.who == "tool"],
             "notes": [turn.text for turn in new if turn.who == "note"],
-            "findings": [_brief(one) for one in findings],
+            "findings": [_finding(one) for one in findings],
             "event_range": [first, self._told_event],
         }
 
@@ -257,11 +256,8 @@ class Debugger:
     def _status(self, outcome: str, reason: str = "") -> Result:
         shown = self._shown()
         line = shown.connection
-        return {
-            "session": os.getpid(),
-            "outcome": outcome,
-            "reason": reason,
-            "detached": self._is_detached,
+        return _result(outcome, reason) | {
+            "detached": self.is_detached,
             "connection": {name: getattr(line, name) for name in ("phase", "provider", "model", "transport", "reason")},
             "reply": shown.reply.state,
             "waiting": [asdict(ask) for ask in shown.asked],
@@ -269,24 +265,24 @@ class Debugger:
 
     # What happened, and why
 
-    def _events(self, request: Mapping[str, Any]) -> Result:
-        most, after, prefix = request.get("count", 20), request.get("after", -1), str(request.get("type", ""))
-        if not isinstance(most, int) or not isinstance(after, int):
-            return _refused("count and after are whole numbers")
-        rows = (row for row in reversed(self._log.recent) if row.seq > after and row.type.startswith(prefix))
+    def _events(self, most: int, after: int, prefix: str) -> Result:
+        rows = (row for row in reversed(self.log.recent) if row.seq > after and row.type.startswith(prefix))
         found = list(islice(rows, min(max(most, 0), MOST_EVENTS)))[::-1]
-        return {"session": os.getpid(), "outcome": "done", "reason": "", "events": [_row(row) for row in found]}
+        return _result("done") | {"events": [_event(row) for row in found]}
 
     def _why(self) -> Result:
-        self._look()
-        causes = by_cause(self._problems.findings)
+        self.look()
+        causes = by_cause(self.problems.findings)
         config = self._state.configuration
         session = {name: value for name, value in config.effective.items() if name not in ("tools", "client_secret")}
         unsolved = any(not cause.finding.resolved and cause.finding.severity != "info" for cause in causes)
         return self._status("found" if unsolved else "done") | {
             "healthy": not unsolved,
-            "findings": [_in_full(cause) for cause in causes],
-            "suggested": [dict(zip(("field", "value", "gain"), one, strict=True)) for one in self._problems.suggested],
+            "findings": [
+                _finding(cause.finding) | {"consequences": [_finding(one) for one in cause.consequences]}
+                for cause in causes
+            ],
+            "suggested": [dict(zip(("field", "value", "gain"), one, strict=True)) for one in self.problems.suggested],
             "refused_fields": [{"field": field, "reason": reason} for field, reason in config.refusals],
             "left_out_fields": list(config.refused),
             "session_in_force": session,
@@ -296,15 +292,13 @@ class Debugger:
 
     async def _set(self, field: str, value: object, deadline: float) -> Result:
         if (path := ELSEWHERE.get(field, "").removeprefix("session.")) and path != field:
-            return _refused(f"the field {field} is {path}")
+            return _result("usage", f"the field {field} is {path}")
         event = user_event("SettingChosen", {"path": field, "value": value})
         if not isinstance(event, did.SettingChosen):
-            return _refused(str(event))
-        if why := self._not_ready():
-            return self._report("lost" if self._lost() else "refused", why)
-        self._talk.session.tell(event)
+            return _result("usage", str(event))
+        self.talk.session.tell(event)
         await asyncio.sleep(0)
-        answered = await self._until(lambda: field not in _unanswered(self._state), deadline)
+        answered = await self._until(lambda: field not in self._unanswered(), deadline)
         config, lost = self._state.configuration, self._lost()
         in_force = get_path(config.effective, tuple(field.split(".")))
         why = lost or dict(config.refusals).get(field, "")
@@ -313,24 +307,28 @@ class Debugger:
         outcome = "lost" if lost else "timeout" if not answered else "refused" if why else "done"
         return self._report(outcome, why) | {"field": field, "in_force": in_force}
 
+    def _unanswered(self) -> set[str]:
+        config = self._state.configuration
+        return {change.path for change in (*config.changed, *config.asked)}
+
     def _decide(self, call: str, reason: str, *, allow: bool) -> Result:
         waiting = [ask.call_id for ask in self._shown().asked]
         if call not in waiting:
-            return _refused(f"no call {call[:60]!r} waits; waiting: {', '.join(waiting) or 'none'}")
-        self._talk.session.tell(did.ToolAllowed(call) if allow else did.ToolDenied(call, reason[:LONGEST_REASON]))
+            return _result("usage", f"no call {call[:60]!r} waits; waiting: {', '.join(waiting) or 'none'}")
+        self.talk.session.tell(did.ToolAllowed(call) if allow else did.ToolDenied(call, reason[:LONGEST_REASON]))
         return self._status("done")
 
     # What is so
 
     @property
     def _state(self) -> State:
-        return self._talk.session.state
+        return self.talk.session.state
 
     def _turns(self) -> Sequence[TurnView]:
-        return turn_views(self._state, self._talk.clock())
+        return turn_views(self._state, self.talk.clock())
 
     def _shown(self) -> View:
-        return view(self._state, self._talk.clock(), self._talk.session.policy)
+        return view(self._state, self.talk.clock(), self.talk.session.policy)
 
     def _lost(self) -> str:
         line = self._shown().connection
@@ -338,9 +336,6 @@ class Debugger:
         if line.phase not in ("refused", "lost", "ended") and not is_missing:
             return ""
         return " · ".join(filter(None, (line.reason or "the connection was lost", line.hint)))
-
-    def _not_ready(self) -> str:
-        return "" if is_ready(self._state) else self._lost() or "the session is not configured yet: try again"
 
 
 def _is_working(state: State, shown: View) -> bool:
@@ -372,17 +367,11 @@ def _tool(turn: TurnView) -> Result:
     return told | {"result": result or turn.failed}
 
 
-def _brief(finding: Finding, *more: str) -> Result:
-    """A finding, and the session fields that cure it as `set` takes them."""
+def _finding(finding: Finding) -> Result:
+    """With the session fields that cure it as `set` takes them."""
     fields = () if finding.resolved else session_fields(finding.code)
-    told = {name: getattr(finding, name) for name in ("code", "severity", "title", "cure", "resolved", *more)}
+    told: Result = msgspec.to_builtins(finding)
     return told | {"repair": [{"field": field, "value": value} for field, value in fields]}
-
-
-def _in_full(cause: Cause) -> Result:
-    evidence = [{"seq": mark.seq, "t": mark.t, "event": mark.ref} for mark in cause.finding.evidence]
-    told = _brief(cause.finding, "cause", "rests_on", "confidence") | {"evidence": evidence}
-    return told | {"consequences": [_brief(one) for one in cause.consequences]}
 
 
 def _holds(in_force: object, wished: object) -> bool:
@@ -394,15 +383,10 @@ def _holds(in_force: object, wished: object) -> bool:
     return in_force == wished
 
 
-def _unanswered(state: State) -> set[str]:
-    config = state.configuration
-    return {change.path for change in (*config.changed, *config.asked)}
-
-
-def _row(row: EventRow) -> Result:
-    told = {"seq": row.seq, "t": row.t, "dir": row.dir, "type": row.type, "summary": row.summary}
+def _event(row: EventRow) -> Result:
+    told = {name: getattr(row, name) for name in ("seq", "t", "dir", "type", "summary")}
     return told | {"event": json.loads(row.payload)}
 
 
-def _refused(reason: str) -> Result:
-    return {"session": os.getpid(), "outcome": "usage", "reason": reason}
+def _result(outcome: str, reason: str = "") -> Result:
+    return {"session": os.getpid(), "outcome": outcome, "reason": reason}
