@@ -11,12 +11,13 @@ from pathlib import Path, PurePath
 from voicechat import __version__
 from voicechat.fleet.tables import LATENCIES, Tables, wilson
 from voicechat.journal.markup import Markup, document, el, joined
+from voicechat.journal.page import SIGNS
 
 EXAMPLES = 3
 """Sessions that are named for each cause."""
 BINS = 48
-WIDE, HIGH = 480, 96
-SEVERITIES = {"error": "✕", "warning": "▲", "info": "·"}
+"""Bars of a distribution, `BAR` wide and `HIGH` at most."""
+BAR, HIGH = 10, 96
 TITLES = {
     "wait": "From your last sound to the first sound of the answer",
     "end_of_speech": "Until the server saw the end of your speech",
@@ -29,7 +30,7 @@ STYLE = """
 h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2.2rem}table{border-collapse:collapse;width:100%}
 td,th{text-align:left;padding:.3rem .6rem .3rem 0;vertical-align:top;border-bottom:1px solid #8884}
 .n{text-align:right;white-space:nowrap}.quiet{opacity:.7;font-size:.85rem}code{font-size:.9em}
-svg{max-width:100%;height:auto}rect{fill:#3a7bd5}.span{fill:#3a7bd555}line{stroke:#d5503a}text{fill:currentColor;font-size:11px}
+svg{max-width:100%;height:auto}rect{fill:#3a7bd5}.mark{fill:#d5503a}text{fill:currentColor;font-size:11px}
 a{word-break:break-all}
 """
 
@@ -49,7 +50,7 @@ def page_of(tables: Tables, title: str) -> str:
         el("h1", title),
         el("p", head),
         el("h2", "Causes, by the share of sessions"),
-        el("p", "A cause counts once a session; the pale bar is Wilson's 95 % interval.", class_="quiet"),
+        el("p", "A cause counts once a session; in brackets Wilson's 95 % interval.", class_="quiet"),
         _causes(tables, judged),
         el("h2", "Latencies"),
         *_latencies(tables),
@@ -68,29 +69,21 @@ def _causes(tables: Tables, judged: int) -> Markup:
     )
     if not rows:
         return el("p", "Nothing was found.")
+    return el("table", (_cause(judged, *row) for row in rows))
+
+
+def _cause(
+    judged: int, code: str, severity: str, title: str, many: int, examples: list[tuple[str, int | None]]
+) -> Markup:
+    low, high = wilson(many, judged)
+    share = f"{many / judged:.2%} ({low:.2%} … {high:.2%})"
     return el(
-        "table",
-        (
-            el(
-                "tr",
-                el("td", SEVERITIES.get(severity, ""), " ", el("code", code), el("div", title, class_="quiet")),
-                el("td", f"{many:,}", el("div", f"{many / judged:.2%}", class_="quiet"), class_="n"),
-                el("td", _bar(many, judged)),
-                el("td", (el("div", _link(*one), class_="quiet") for one in examples)),
-            )
-            for code, severity, title, many, examples in rows
-        ),
+        "tr",
+        el("td", SIGNS.get(severity, ""), " ", el("code", code), el("div", title, class_="quiet")),
+        el("td", f"{many:,}", el("div", share, class_="quiet"), class_="n"),
+        el("td", el("meter", value=many / judged)),
+        el("td", (el("div", _link(*one), class_="quiet") for one in examples)),
     )
-
-
-def _bar(count: int, of: int) -> Markup:
-    low, high = wilson(count, of)
-    return el(
-        "svg",
-        el("rect", x=low * 160, y=3, width=max(1.0, (high - low) * 160), height=10, class_="span"),
-        el("rect", x=0, y=5, width=max(1.0, count / of * 160), height=6),
-        width=160, height=16, role="img", aria_label=f"{low:.2%} to {high:.2%}",
-    )  # fmt: skip
 
 
 def _link(file: str, line: int | None) -> Markup:
@@ -108,26 +101,20 @@ def _latencies(tables: Tables) -> Iterator[Markup]:
         f"USING (what) GROUP BY ALL) ORDER BY list_position({list(LATENCIES)}, what)"
     ):
         yield el("h3", TITLES[what])
-        told = f"{count:,} turns: median {median:.2f} s, p95 {late:.2f} s, p99 {most:.2f} s; longer: in the last bar"
-        yield el("p", told, class_="quiet")
-        yield _histogram(bins, top, (("median", median), ("p95", late)))
+        told = f"{count:,} turns: median {median:.2f} s, p95 {late:.2f} s (both marked), p99 {most:.2f} s"
+        yield el("p", f"{told}; longer: in the last bar", class_="quiet")
+        yield _histogram(bins, top, {min(int(value / top * BINS), BINS - 1) for value in (median, late)})
 
 
-def _histogram(bins: dict[int, int], top: float, marks: tuple[tuple[str, float], ...]) -> Markup:
-    highest, step = max(bins.values()), WIDE / BINS
+def _histogram(bins: dict[int, int], top: float, marked: set[int]) -> Markup:
+    scale = HIGH / max(bins.values())
     bars = (
-        el("rect", x=place * step, y=HIGH - many / highest * HIGH, width=step - 1, height=many / highest * HIGH)
+        el("rect", x=place * BAR, y=HIGH - many * scale, width=BAR - 1, height=many * scale,
+           class_="mark" if place in marked else None)
         for place, many in sorted(bins.items())
-    )
-    lines = (
-        joined(
-            el("line", x1=min(value / top, 1.0) * WIDE, x2=min(value / top, 1.0) * WIDE, y1=0, y2=HIGH),
-            el("text", name, x=min(value / top, 0.93) * WIDE + 3, y=10),
-        )
-        for name, value in marks
-    )
-    axis = (el("text", f"{top * part / 4:.2f} s", x=part * (WIDE - 36) / 4, y=HIGH + 14) for part in range(5))
-    return el("svg", bars, lines, axis, viewBox=f"0 0 {WIDE} {HIGH + 18}", width=WIDE, role="img")
+    )  # fmt: skip
+    axis = (el("text", f"{top * part / 4:.2f} s", x=part * (BINS * BAR - 36) / 4, y=HIGH + 14) for part in range(5))
+    return el("svg", bars, axis, viewBox=f"0 0 {BINS * BAR} {HIGH + 18}", width=BINS * BAR, role="img")
 
 
 def _unread(tables: Tables) -> Markup:
