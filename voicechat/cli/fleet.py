@@ -6,6 +6,7 @@ import csv
 import os
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,7 @@ def scan_command(
     from voicechat.fleet.engines import local, on_ray
     from voicechat.fleet.scan import scan
 
-    chosen = on_ray(ray_address) if engine == "ray" else local(workers or os.cpu_count() or 1)
+    chosen = partial(on_ray, ray_address) if engine == "ray" else partial(local, workers or os.cpu_count() or 1)
     done = scan(sources, out, chosen, progress(), clock=time.monotonic)
     if as_json:
         print_json(asdict(done))

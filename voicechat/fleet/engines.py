@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, ProcessPoolExecutor, wait
 from multiprocessing import active_children, connection, get_context, parent_process
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
@@ -36,24 +36,22 @@ def read_batch(batch: Batch) -> list[bytes]:
     return rows
 
 
-class _Submit(Protocol):
-    def __call__(self, batch: Batch, *, alone: bool) -> Future[list[bytes]]:
-        """Let a worker read this; `alone`: while nothing else is read."""
-        ...
+Submit = Callable[[Batch, bool], Future[list[bytes]]]
+"""Lets a worker read a batch; True: while nothing else is read."""
 
 
 def _read_all(
-    batches: Sequence[Batch], submit: _Submit, most: Callable[[], int], is_death: Callable[[Exception], bool]
+    batches: Sequence[Batch], submit: Submit, most: Callable[[], int], is_death: Callable[[Exception], bool]
 ) -> Iterator[Read]:
     """`most` batches are under way at once; `is_death`: an error says that a worker died."""
     todo, again, running = deque(batches), deque[Batch](), dict[Future[list[bytes]], Batch]()
     while todo or again or running:
         while todo and len(running) < most():
             batch = todo.popleft()
-            running[submit(batch, alone=False)] = batch
+            running[submit(batch, False)] = batch
         if alone := not running:
             batch = again.popleft()
-            running[submit(batch, alone=True)] = batch
+            running[submit(batch, True)] = batch
         for future in wait(running, return_when=FIRST_COMPLETED).done:
             batch = running.pop(future)
             try:
@@ -67,28 +65,24 @@ def _read_all(
                     again.extend((path,) for path in batch)
 
 
-def local(workers: int) -> Engine:
+def local(workers: int, batches: Sequence[Batch]) -> Iterator[Read]:
     """Processes of this machine."""
+    others, pools = set(active_children()), dict[bool, ProcessPoolExecutor]()
 
-    def read(batches: Sequence[Batch]) -> Iterator[Read]:
-        others, pools = set(active_children()), dict[bool, ProcessPoolExecutor]()
-
-        def submit(batch: Batch, *, alone: bool) -> Future[list[bytes]]:
-            try:
-                return pools[alone].submit(read_batch, batch)
-            except (KeyError, BrokenExecutor):  # there is none yet, or one of its workers died
-                pools[alone] = ProcessPoolExecutor(1 if alone else workers, get_context("spawn"), _begin_worker)
-                return pools[alone].submit(read_batch, batch)
-
+    def submit(batch: Batch, alone: bool) -> Future[list[bytes]]:
         try:
-            yield from _read_all(batches, submit, lambda: 2 * workers, lambda error: isinstance(error, BrokenExecutor))
-        finally:
-            for pool in pools.values():
-                pool.shutdown(wait=False, cancel_futures=True)
-            for process in set(active_children()) - others:
-                process.kill()
+            return pools[alone].submit(read_batch, batch)
+        except (KeyError, BrokenExecutor):  # there is none yet, or one of its workers died
+            pools[alone] = ProcessPoolExecutor(1 if alone else workers, get_context("spawn"), _begin_worker)
+            return pools[alone].submit(read_batch, batch)
 
-    return read
+    try:
+        yield from _read_all(batches, submit, lambda: 2 * workers, lambda error: isinstance(error, BrokenExecutor))
+    finally:
+        for pool in pools.values():
+            pool.shutdown(wait=False, cancel_futures=True)
+        for process in set(active_children()) - others:
+            process.kill()
 
 
 def _begin_worker() -> None:
@@ -107,7 +101,7 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def on_ray(address: str) -> Engine:
+def on_ray(address: str, batches: Sequence[Batch]) -> Iterator[Read]:
     """Tasks of a running cluster whose machines see the same files under the same paths and have voicechat installed.
 
     Raises ConfigError where there is no Ray, no cluster, or no voicechat on it.
@@ -115,32 +109,23 @@ def on_ray(address: str) -> Engine:
     try:
         import ray
         from ray.exceptions import RayError, RayTaskError
+
+        ray.init(address=address, log_to_driver=False, configure_logging=False)
     except ImportError as error:
         raise ConfigError("--engine ray needs Ray", hint='pip install "voicechat[fleet,ray]"') from error
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        hint = "`ray start --head` starts a cluster; give its address with --ray-address"
+        raise ConfigError(f"there is no Ray cluster at {address}: {error}", hint=hint) from error
+    task = ray.remote(max_retries=2)(read_batch)
 
-    def read(batches: Sequence[Batch]) -> Iterator[Read]:
-        try:
-            ray.init(address=address, log_to_driver=False, configure_logging=False)
-        except (ConnectionError, ValueError, RuntimeError) as error:
-            hint = "`ray start --head` starts a cluster; give its address with --ray-address"
-            raise ConfigError(f"there is no Ray cluster at {address}: {error}", hint=hint) from error
-        task = ray.remote(max_retries=2)(read_batch)
+    def is_death(error: Exception) -> bool:
+        return isinstance(error, RayError) and not isinstance(error, RayTaskError)
 
-        def submit(batch: Batch, *, alone: bool) -> Future[list[bytes]]:
-            future: Future[list[bytes]] = task.remote(batch).future()
-            return future
-
-        try:
-            yield from _read_all(
-                batches,
-                submit,
-                lambda: 2 * max(1, int(ray.cluster_resources().get("CPU", 1))),
-                lambda error: isinstance(error, RayError) and not isinstance(error, RayTaskError),
-            )
-        except RayTaskError as error:
-            hint = "install the same version of voicechat on each machine of the cluster"
-            raise ConfigError(f"a task of the cluster failed: {error.cause!r}", hint=hint) from error
-        finally:
-            ray.shutdown()
-
-    return read
+    try:
+        most = 2 * max(1, int(ray.cluster_resources().get("CPU", 1)))
+        yield from _read_all(batches, lambda batch, alone: task.remote(batch).future(), lambda: most, is_death)
+    except RayTaskError as error:
+        hint = "install the same version of voicechat on each machine of the cluster"
+        raise ConfigError(f"a task of the cluster failed: {error.cause!r}", hint=hint) from error
+    finally:
+        ray.shutdown()

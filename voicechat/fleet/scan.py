@@ -11,6 +11,7 @@ how many interruptions changes no byte of them.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -32,7 +33,8 @@ FLUSH = 10.0
 """Seconds of reading that a kill may cost."""
 MOST_ROWS_WAITING = 200_000
 BATCH_FILES = 16
-BATCH_BYTES = 8 * 1024 * 1024
+LEAST_BATCHES = 128
+"""Where there are so many files, so that all workers have something to do."""
 ROW_GROUP = 102_400
 MEMORY = "256MB"
 """Of the database, which sorts in the end; beyond that it uses the disk."""
@@ -104,7 +106,7 @@ def scan(
     stamps = {name: stamp_of(path) for name, path in named.items()}
     with _store(out) as store:
         kept = store.keep({name: stamp for name, (stamp, _) in stamps.items()})
-        batches = _batches([(named[name], size) for name, (_, size) in stamps.items() if name not in kept])
+        batches = _batches((size, named[name]) for name, (_, size) in stamps.items() if name not in kept)
         todo, done, events, unread = len(named) - len(kept), 0, 0, 0
 
         def counts() -> str:
@@ -130,17 +132,11 @@ def _name(path: str) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def _batches(files: Iterable[tuple[str, int]]) -> list[Batch]:
-    """The largest first, so that no worker is left alone with one at the end."""
-    batches: list[list[str]] = []
-    size = 0
-    for path, many in sorted(files, key=lambda one: (-one[1], one[0])):
-        if not batches or size + many > BATCH_BYTES or len(batches[-1]) >= BATCH_FILES:
-            batches.append([])
-            size = 0
-        batches[-1].append(path)
-        size += many
-    return [tuple(batch) for batch in batches]
+def _batches(files: Iterable[tuple[int, str]]) -> list[Batch]:
+    """Large files and small ones together, the largest first: no worker is left alone with one at the end."""
+    paths = [path for _, path in sorted(files, reverse=True)]
+    count = max(math.ceil(len(paths) / BATCH_FILES), min(len(paths), LEAST_BATCHES))
+    return [tuple(paths[start::count]) for start in range(count)]
 
 
 @contextmanager
