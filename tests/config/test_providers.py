@@ -16,7 +16,7 @@ from voicechat.config.secrets import find_key
 from voicechat.config.settings import Settings
 from voicechat.config.wish import plan
 from voicechat.errors import ConfigError
-from voicechat.protocol.session_dialects import in_dialect
+from voicechat.protocol.session_dialects import BetaDialect
 from voicechat.transports.endpoint import endpoint
 
 TODAY = date(2026, 11, 21)
@@ -113,7 +113,7 @@ def test_azure_voice_live_is_called_at_its_resource_and_takes_more_than_openai(t
     assert address(wanted.provider.websocket_url, wanted.provider.base_url, "gpt-realtime") == (
         "https://mine.services.ai.azure.com/voice-live/realtime?api-version=2026-07-15&model=gpt-realtime"
     )
-    sent = in_dialect(wanted.wishes.session, "beta").session
+    sent = BetaDialect().session(wanted.wishes.session).session
     assert {name: sent.get(name) for name in wishes} == wishes
     assert len([one for one in wanted.remarks if "OpenAI" in one or "provider" in one]) == len(wishes)
     with pytest.raises(ConfigError):
@@ -123,7 +123,7 @@ def test_azure_voice_live_is_called_at_its_resource_and_takes_more_than_openai(t
 
 def test_a_preset_may_say_what_a_session_needs_there(tmp_path: Path) -> None:
     wanted = plan(settings_of(tmp_path, 'provider = "glm"'))
-    sent = in_dialect(wanted.wishes.session, "beta").session
+    sent = BetaDialect().session(wanted.wishes.session).session
     assert (sent["input_audio_format"], sent["beta_fields"]) == ("pcm16", {"chat_mode": "audio", "tts_source": "e2e"})
     assert wanted.provider.input_rate == 16_000
 

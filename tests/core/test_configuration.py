@@ -13,7 +13,7 @@ from voicechat.core.events import Noticed
 from voicechat.core.policy import PRESETS, TurnPolicy, policy_for
 from voicechat.core.rules.configuration import wanted_session
 from voicechat.core.state import Choices, State, Wishes
-from voicechat.protocol.dialects import Dialect
+from voicechat.protocol.dialects import DialectName
 from voicechat.protocol.server_events import SessionCreated, SessionUpdated
 
 WISH: dict[str, Any] = {
@@ -129,7 +129,7 @@ def no(code: str, param: str | None = None, event_id: str = "session-1-1") -> on
 
 
 UNKNOWN_TYPE = no("unknown_parameter", "session.type")
-DIALECTS: tuple[Dialect, Dialect] = ("ga", "beta")
+DIALECTS: tuple[DialectName, DialectName] = ("ga", "beta")
 GA_SERVICE, BETA_SERVICE = (State(wishes=Wishes(session=WISH, dialect=one)) for one in DIALECTS)
 AGAIN = (at(2.0, on.LineLost(1, "gone")), at(2.5, on.AgainPressed()), at(2.7, on.LineOpened(2)))
 UPDATES: list[tuple[str, State, list[At[on.Event]], list[tuple[float, str]], list[str]]] = [

@@ -19,7 +19,7 @@ from voicechat.core.state import Configuration, State, Turn, Wishes
 from voicechat.core.user_events import SettingValue
 from voicechat.engine.session import client_event
 from voicechat.protocol.codec import encode
-from voicechat.protocol.dialects import Dialect
+from voicechat.protocol.dialects import DialectName
 from voicechat.protocol.server_events import SessionUpdated
 
 VAD = "audio.input.turn_detection"
@@ -42,7 +42,7 @@ WISH: dict[str, Any] = {
 }
 
 
-def begin(dialect: Dialect = "ga", **more: Any) -> State:
+def begin(dialect: DialectName = "ga", **more: Any) -> State:
     """An open line with that wish in force."""
     state = opened(wishes=Wishes(session=WISH), **more)
     return replace(state, configuration=replace(state.configuration, dialect=dialect))
@@ -87,7 +87,7 @@ def test_a_moved_slider_sends_one_update_when_it_rests() -> None:
     assert sent(talk) == [(1.9, {"type": "realtime", "audio": {"input": {"turn_detection": block}}})]
 
 
-GOLDEN: list[tuple[Dialect, str, SettingValue, dict[str, Any]]] = [
+GOLDEN: list[tuple[DialectName, str, SettingValue, dict[str, Any]]] = [
     ("ga", "instructions", "Sing.", {"type": "realtime", "instructions": "Sing."}),
     ("beta", "instructions", "Sing.", {"instructions": "Sing."}),
     ("ga", VOICE, "cedar", {"type": "realtime", "audio": {"output": {"voice": "cedar"}}}),
@@ -110,7 +110,7 @@ GOLDEN: list[tuple[Dialect, str, SettingValue, dict[str, Any]]] = [
 
 @each(("dialect", "path", "value", "session"), GOLDEN, ids=lambda one: str(one)[:30])
 def test_r20_the_update_is_minimal_in_either_dialect(
-    dialect: Dialect, path: str, value: SettingValue, session: dict[str, Any]
+    dialect: DialectName, path: str, value: SettingValue, session: dict[str, Any]
 ) -> None:
     talk = script(choose(1.0, path, value), begin=begin(dialect), until=1.5)
     assert sent(talk) == [(1.3, session)]
@@ -130,7 +130,7 @@ def test_r20_the_update_is_minimal_in_either_dialect(
     ],
 )
 def test_r20_what_cannot_be_is_refused_before_it_is_sent(
-    dialect: Dialect, path: str, value: SettingValue, reason: str
+    dialect: DialectName, path: str, value: SettingValue, reason: str
 ) -> None:
     talk = script(choose(1.0, path, value), begin=begin(dialect), until=9.0)
     assert sent(talk) == []

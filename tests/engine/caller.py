@@ -14,7 +14,7 @@ from voicechat.config.service_memory import ServiceMemory
 from voicechat.config.settings import Settings
 from voicechat.config.wish import plan
 from voicechat.core.effects import AudioEffect
-from voicechat.engine.assemble import Dialect, Lines
+from voicechat.engine.assemble import DialectName, Lines
 from voicechat.engine.session import Session
 from voicechat.engine.ways import Ways
 from voicechat.journal.entry import Happening
@@ -93,7 +93,7 @@ async def calling(
         watch=happened.append,
     )
 
-    def spoken() -> Dialect:
+    def spoken() -> DialectName:
         config = session.state.configuration
         return config.dialect if config.effective else ""
 

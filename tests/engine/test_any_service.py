@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.engine.caller import calling
-from tests.support.service import ALL, PAGE, Dialect, ScriptedService, key_of, step_of
+from tests.support.service import ALL, PAGE, DialectName, ScriptedService, key_of, step_of
 from voicechat.config.service_memory import Known, ServiceMemory
 
 ABSENT = (404, "")
@@ -17,7 +17,7 @@ ABSENT = (404, "")
 @pytest.mark.parametrize("dialect", ["ga", "beta"])
 @pytest.mark.parametrize("handshake", ["multipart", "sdp", "client_secret", "sessions"])
 async def test_every_handshake_leads_to_a_configured_session_in_either_dialect(
-    tmp_path: Path, handshake: str, dialect: Dialect
+    tmp_path: Path, handshake: str, dialect: DialectName
 ) -> None:
     service = ScriptedService(takes=frozenset({handshake}), dialect=dialect, needs_key="sk-long-lived")
     async with service.serving() as url, calling(url, tmp_path, key="sk-long-lived", handshake=handshake) as caller:
@@ -32,7 +32,9 @@ async def test_every_handshake_leads_to_a_configured_session_in_either_dialect(
 
 
 @pytest.mark.parametrize("dialect", ["ga", "beta"])
-async def test_a_websocket_that_was_chosen_is_configured_in_either_dialect(tmp_path: Path, dialect: Dialect) -> None:
+async def test_a_websocket_that_was_chosen_is_configured_in_either_dialect(
+    tmp_path: Path, dialect: DialectName
+) -> None:
     service = ScriptedService(takes=frozenset({"websocket"}), dialect=dialect)
     async with service.serving() as url, calling(url, tmp_path, transport="websocket") as caller:
         await caller.configured()
@@ -55,7 +57,7 @@ async def test_a_websocket_that_was_chosen_is_configured_in_either_dialect(tmp_p
     ],
 )
 async def test_an_unknown_server_at_a_bare_address_is_found_out(
-    tmp_path: Path, takes: set[str], refusals: dict[str, tuple[int, str]], steps: list[str], dialect: Dialect
+    tmp_path: Path, takes: set[str], refusals: dict[str, tuple[int, str]], steps: list[str], dialect: DialectName
 ) -> None:
     service = ScriptedService(takes=frozenset(takes), refusals=refusals, dialect=dialect)
     async with service.serving() as url:
@@ -82,7 +84,7 @@ async def test_an_unknown_server_at_a_bare_address_is_found_out(
     ],
 )
 async def test_a_preset_calls_a_service_that_is_nearly_openais_as_it_wants_to_be_called(
-    tmp_path: Path, provider: str, dialect: Dialect, path: str, says: dict[str, object]
+    tmp_path: Path, provider: str, dialect: DialectName, path: str, says: dict[str, object]
 ) -> None:
     service = ScriptedService(takes=frozenset({"websocket"}), dialect=dialect, needs_key="k")
     async with service.serving() as url, calling(url, tmp_path, provider=provider, key="k") as caller:

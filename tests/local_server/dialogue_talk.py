@@ -21,7 +21,7 @@ from voicechat.local_server.dialogue import Dialogue, Transport
 from voicechat.local_server.listening import Ears
 from voicechat.local_server.session_config import Fields, first_config
 from voicechat.local_server.sound import Pcm
-from voicechat.protocol.dialects import Dialect
+from voicechat.protocol.dialects import DialectName
 from voicechat.protocol.server_events import ServerError
 from voicechat.protocol.wire import WireEvent, type_of
 
@@ -33,7 +33,7 @@ class Talk:
     """One dialogue and everything it has put out."""
 
     def __init__(
-        self, transport: Transport = "websocket", session: Fields | None = None, dialect: Dialect = "ga"
+        self, transport: Transport = "websocket", session: Fields | None = None, dialect: DialectName = "ga"
     ) -> None:
         counters: dict[str, itertools.count[int]] = {}
         started = first_config(session or {}, "test", dialect, "sess_1")

@@ -15,7 +15,6 @@ from voicechat.local_server.brain import CallTool
 from voicechat.local_server.conversation import Recognise, Reply, StopReply
 from voicechat.local_server.dialogue import Transport
 from voicechat.protocol.codec import decode_server, encode
-from voicechat.protocol.dialects import name_in
 from voicechat.protocol.server_events import (
     InputAudioBufferCommitted,
     OutputAudioBufferCleared,
@@ -25,6 +24,7 @@ from voicechat.protocol.server_events import (
     ResponseDone,
     ServerError,
 )
+from voicechat.protocol.session_dialects import DIALECTS
 from voicechat.protocol.wire import WireEvent, type_of
 
 USER: Any = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hi."}]}
@@ -156,7 +156,7 @@ def test_everything_that_is_said_can_be_written_and_read_in_both_dialects(steps:
         if not isinstance(out, WireEvent):
             continue
         assert decode_server(encode(out)).notes == ()
-        if name_in(type_of(out), "beta") is not None:
+        if DIALECTS["beta"].event_name(type_of(out)) is not None:
             assert decode_server(encode(out, "beta")).notes == ()
 
 

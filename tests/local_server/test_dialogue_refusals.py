@@ -13,7 +13,7 @@ from tests.local_server.dialogue_talk import Talk, code_of, events, names
 from tests.support.each import each
 from voicechat.local_server.conversation import Recognise
 from voicechat.local_server.sound import encoded_sound
-from voicechat.protocol.dialects import Dialect
+from voicechat.protocol.dialects import DialectName
 from voicechat.protocol.server_events import (
     ConversationItemAdded,
     ConversationItemRetrieved,
@@ -276,7 +276,7 @@ SAMPLES = [
 
 
 @pytest.mark.parametrize(("dialect", "sample"), SAMPLES)
-def test_every_client_sample_of_the_reference_has_a_valid_form(dialect: Dialect, sample: dict[str, object]) -> None:
+def test_every_client_sample_of_the_reference_has_a_valid_form(dialect: DialectName, sample: dict[str, object]) -> None:
     """It may be refused for what it refers to (an item that is not there), never for its form."""
     talk = Talk(dialect=dialect)
     outs = talk.say(json.dumps(sample))

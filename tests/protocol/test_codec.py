@@ -21,9 +21,9 @@ from voicechat.protocol.client_events import (
     SessionUpdate,
 )
 from voicechat.protocol.codec import decode_client, decode_server, encode
-from voicechat.protocol.dialects import name_in
 from voicechat.protocol.items import ContentPart, ErrorDetail, Item, Response
 from voicechat.protocol.server_events import SERVER_EVENTS, MalformedFrame, ServerEvent, UnknownEvent, type_of
+from voicechat.protocol.session_dialects import DIALECTS
 from voicechat.protocol.wire import JsonValue, WireEvent
 
 SAMPLES = wire_samples()
@@ -389,7 +389,8 @@ def test_an_unknown_event_comes_back_as_it_was(payload: dict[str, JsonValue]) ->
 SAME_IN_BETA = [
     record
     for name, record in SERVER_EVENTS.items()
-    if name_in(name, "beta") and not name.startswith(("session.", "conversation.item.added", "response.done"))
+    if DIALECTS["beta"].event_name(name)
+    and not name.startswith(("session.", "conversation.item.added", "response.done"))
     if name not in ("response.created", "response.function_call_arguments.done")
 ]
 
@@ -403,7 +404,7 @@ def test_a_server_event_comes_back_equal_also_by_way_of_beta(record: type[WireEv
     assert (decoded.event, decoded.notes) == (event, ())
     if record in SAME_IN_BETA:
         text = encode(event, "beta")
-        assert json.loads(text)["type"] == name_in(type_of(event), "beta")
+        assert json.loads(text)["type"] == DIALECTS["beta"].event_name(type_of(event))
         assert decode_server(text).event == event
 
 

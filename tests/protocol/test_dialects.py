@@ -12,19 +12,18 @@ from tests.support.each import each
 from tests.support.wire_samples import Sample, wire_samples
 from voicechat.protocol.client_events import SessionUpdate
 from voicechat.protocol.codec import encode
-from voicechat.protocol.dialects import Dialect, detect_dialect, item_to_beta, item_to_ga, response_to_ga
+from voicechat.protocol.dialects import detect_dialect, item_to_beta, item_to_ga, response_to_ga
 from voicechat.protocol.session_config import to_dialect
 from voicechat.protocol.session_dialects import (
+    DIALECTS,
     FORMATS,
     GA_PATHS,
-    in_dialect,
     response_options_to_ga,
     session_to_beta,
     session_to_ga,
     set_path,
 )
 
-DIALECTS: tuple[Dialect, ...] = ("ga", "beta", "xai")
 SESSIONS = [found for found in wire_samples() if "session" in found.ga]
 
 
@@ -176,7 +175,7 @@ def test_xai_keeps_voice_turns_and_hints_in_places_of_its_own() -> None:
             "output": {"speed": 1.2},
         },
     }
-    assert in_dialect(ga, "xai").session == xai and in_dialect(ga, "xai").lost == []
+    assert DIALECTS["xai"].session(ga).session == xai and DIALECTS["xai"].session(ga).lost == []
     assert session_to_ga(xai).session == ga
     assert json.loads(encode(SessionUpdate(session=ga), "xai"))["session"] == xai
 
@@ -198,7 +197,7 @@ def test_xai_keeps_voice_turns_and_hints_in_places_of_its_own() -> None:
     ],
 )
 def test_xai_sessions_use_server_vad_with_create_response(turns: Any, spelled: Any, loses: list[str]) -> None:
-    done = in_dialect({"audio": {"input": {"turn_detection": turns}}}, "xai")
+    done = DIALECTS["xai"].session({"audio": {"input": {"turn_detection": turns}}})
     assert done.session == {"turn_detection": spelled}
     assert [lost.path for lost in done.lost] == loses
 
@@ -252,5 +251,5 @@ def test_response_options_get_no_session_type() -> None:
     )
 )
 def test_no_session_however_odd_breaks_a_translation(session: dict[str, Any]) -> None:
-    for dialect in DIALECTS:
-        assert isinstance(in_dialect(session, dialect).session, dict)
+    for dialect in DIALECTS.values():
+        assert isinstance(dialect.session(session).session, dict)

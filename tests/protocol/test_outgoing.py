@@ -28,7 +28,7 @@ from voicechat.protocol.client_events import (
     SessionUpdate,
 )
 from voicechat.protocol.codec import encode
-from voicechat.protocol.dialects import Dialect
+from voicechat.protocol.dialects import DialectName
 from voicechat.protocol.items import ContentPart, Item
 from voicechat.protocol.server_events import (
     ConversationItemDone,
@@ -92,7 +92,7 @@ def test_what_beta_has_no_word_for_cannot_be_said_in_beta(event: ServerEvent | C
 
 
 @each("dialect", ["ga", "beta"])
-def test_what_null_says_is_said(dialect: Dialect) -> None:
+def test_what_null_says_is_said(dialect: DialectName) -> None:
     session: dict[str, Any] = {"type": "realtime", "audio": {"input": {"turn_detection": None}}}
     said = json.loads(encode(SessionUpdate(session=session), dialect))["session"]
     assert said == (session if dialect == "ga" else {"turn_detection": None})

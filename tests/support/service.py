@@ -22,11 +22,11 @@ from voicechat.audio.sound_format import SoundDecoder, SoundEncoder, SoundFormat
 
 Event = dict[str, Any]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-Dialect = Literal["ga", "beta", "xai"]
+DialectName = Literal["ga", "beta", "xai"]
 ALL = frozenset({"multipart", "sdp", "client_secret", "sessions", "websocket"})
 PAGE = "<!doctype html><html><body>Welcome</body></html>"
 GREETING = json.dumps({"type": "session.created", "session": {"id": "sess_1"}})
-SESSIONS: dict[Dialect, Event] = {
+SESSIONS: dict[DialectName, Event] = {
     "ga": {"type": "realtime", "audio": {"output": {"voice": "marin"}}},
     "beta": {"modalities": ["text", "audio"], "input_audio_format": "pcm16", "voice": "alloy"},
     "xai": {"voice": "ara", "turn_detection": {"type": "server_vad"}, "audio": {}},
@@ -265,7 +265,7 @@ class RealServer(SocketService):
 @dataclass
 class ScriptedService(RealServer):
     takes: frozenset[str] = ALL
-    dialect: Dialect = "ga"
+    dialect: DialectName = "ga"
     refuses_session: bool = False
     """A configuration in the handshake is a mistake there."""
     refusals: Mapping[str, tuple[int, str]] = field(default_factory=dict)

@@ -12,7 +12,7 @@ from voicechat.config.session_file import read_session_text
 from voicechat.errors import ConfigError
 from voicechat.protocol.client_events import SessionUpdate
 from voicechat.protocol.codec import encode
-from voicechat.protocol.dialects import Dialect
+from voicechat.protocol.dialects import DialectName
 from voicechat.protocol.session_config import (
     CheckedSession,
     Problem,
@@ -38,7 +38,7 @@ def check_command(file: str, dialect: str | None, show: bool, as_json: bool) -> 
     """Exit 0: nothing is wrong (notes and warnings may be told). Exit 2: the service would refuse something, or the
     file cannot be read.
     """
-    spoken = cast(Dialect, dialect or "ga")
+    spoken = cast(DialectName, dialect or "ga")
     config = read_session_text(_text(file), "standard input" if file == "-" else file)
     is_live = dialect == "live" or (not dialect and is_live_session(config))
     checked = check_live_session(config) if is_live else check_session(config, dialect=spoken)
@@ -96,7 +96,7 @@ def _verdict(checked: CheckedSession) -> str:
     return f"Valid: {what} with {told}." if told else f"Valid: {what}, no problems."
 
 
-def _update(checked: CheckedSession, dialect: Dialect) -> str:
+def _update(checked: CheckedSession, dialect: DialectName) -> str:
     if checked.kind in _LIVE_EVENTS:
         event = {"type": _LIVE_EVENTS[checked.kind], "session": checked.session}
     else:
@@ -104,7 +104,7 @@ def _update(checked: CheckedSession, dialect: Dialect) -> str:
     return json.dumps(event, indent=2, ensure_ascii=False)
 
 
-def _as_json(checked: CheckedSession, dialect: Dialect) -> str:
+def _as_json(checked: CheckedSession, dialect: DialectName) -> str:
     return json.dumps(
         {
             "valid": checked.is_valid,

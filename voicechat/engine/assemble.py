@@ -113,7 +113,7 @@ def translator_for(settings: Settings, environ: Mapping[str, str], session: Sess
     return Translator(options, lambda: turn_views(session.state, session.clock()), session.tell, session.clock, watch)
 
 
-Dialect = Literal["", "ga", "beta", "xai"]
+DialectName = Literal["", "ga", "beta", "xai"]
 _MOST_WAYS = 3
 """Attempts within one: the remembered way, the one without the beta's header, and the one from scratch."""
 
@@ -131,7 +131,7 @@ class Lines:
     uplink: AudioPath
     environ: Mapping[str, str] = field(repr=False)
     ways: Ways
-    spoken: Callable[[], Dialect] = lambda: ""
+    spoken: Callable[[], DialectName] = lambda: ""
     """The dialect of the talk's session, once the service has shown which it is."""
     server: asyncio.Task[LocalServer] | None = None
     watch: asyncio.Task[None] | None = None
@@ -359,7 +359,7 @@ class Talk:
         notice = f"The {name} stopped after an error; the talk goes on."
         self.session.tell(on.SoundNoted(notice, "warning", "observer_stopped"))
 
-    def _spoken(self) -> Dialect:
+    def _spoken(self) -> DialectName:
         """The dialect the service has shown by a session of its own; empty before."""
         config = self.session.state.configuration
         return config.dialect if config.effective else ""

@@ -34,7 +34,7 @@ from voicechat.journal.entry import TRANSLATED, Happening, Watch
 from voicechat.protocol import client_events as say
 from voicechat.protocol.client_events import ClientEvent
 from voicechat.protocol.codec import Decoded, decode_server, encode
-from voicechat.protocol.dialects import Dialect
+from voicechat.protocol.dialects import DialectName
 from voicechat.protocol.server_events import ServerEvent
 from voicechat.protocol.wire import type_of
 from voicechat.tasks import sentence, spawn
@@ -82,7 +82,7 @@ class Performer:
         self._number = 0
         self._opening: asyncio.Task[None] | None = None
         self._closing: set[asyncio.Task[None]] = set()
-        self.dialect: Dialect = "ga"
+        self.dialect: DialectName = "ga"
         self.redact: Callable[[str], str] = lambda text: text
         """Takes secrets out of what a server says, before anybody sees it (some quote the key they refuse)."""
         self.tools: ToolPort | None = None

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from voicechat.insight.records import Evidence, Record
-from voicechat.protocol.dialects import Dialect, detect_dialect
+from voicechat.protocol.dialects import DialectName, detect_dialect
 from voicechat.protocol.session_dialects import GA_PATHS
 
 
@@ -58,7 +58,7 @@ class Configured:
     """The configuration travelled with the offer, so it was in force from the first moment."""
 
     @property
-    def dialect(self) -> Dialect | None:
+    def dialect(self) -> DialectName | None:
         """What the service speaks."""
         return detect_dialect(self.in_force) if self.in_force else None
 

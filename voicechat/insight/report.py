@@ -15,7 +15,7 @@ from voicechat.insight.refusals import problem_of
 from voicechat.insight.run import Diagnosis, WhatIf
 from voicechat.insight.two_tracks import Story, TurnTaking, disagreements, sound_findings
 from voicechat.journal.redact import without_keys
-from voicechat.protocol.dialects import GA_NAMES, Dialect, detect_dialect
+from voicechat.protocol.dialects import GA_NAMES, DialectName, detect_dialect
 
 ORDER = {"error": 0, "warning": 1, "info": 2}
 PASSED = {"no-response", "tool-output-unanswered", "transcription-late"}
@@ -141,7 +141,7 @@ class _Sessions:
             self.speaks_beta = self.speaks_beta or _spoken(diagnosis) == "beta"
 
 
-def _spoken(diagnosis: Diagnosis) -> Dialect | None:
+def _spoken(diagnosis: Diagnosis) -> DialectName | None:
     """The dialect of the service; where it is not in the log, the client's."""
     configured = diagnosis.model.configured
     sent = configured.last_sent.event.get("session") if configured.last_sent is not None else None

@@ -34,7 +34,7 @@ from voicechat.local_server.session import ClientSession, House, Line
 from voicechat.local_server.session_config import SessionConfig
 from voicechat.local_server.sound import RATES, Pcm, Playout, Samples, decoded_sound, encoded_sound
 from voicechat.local_server.speech.vad import SAMPLE_RATE, SpeechBegan
-from voicechat.protocol.dialects import Dialect
+from voicechat.protocol.dialects import DialectName
 
 log = logging.getLogger("voicechat.local_server")
 
@@ -349,7 +349,7 @@ class PlayHouse(House):
         return "ready"
 
     async def open_session(
-        self, line: Line, transport: Transport, config: SessionConfig, dialect: Dialect
+        self, line: Line, transport: Transport, config: SessionConfig, dialect: DialectName
     ) -> ClientSession:
         """Whatever configuration was asked for: what was told then is told now."""
         script = self.scripts[self._served % len(self.scripts)]

@@ -37,7 +37,7 @@ from voicechat.local_server.sound import RATES, Playout, Samples, decoded_sound,
 from voicechat.local_server.speech.vad import SAMPLE_RATE, MayEnd, SpeechBegan, SpeechEnded
 from voicechat.protocol import client_events as asked, server_events as events
 from voicechat.protocol.codec import ClientFrame, decode_client
-from voicechat.protocol.dialects import Dialect
+from voicechat.protocol.dialects import DialectName
 from voicechat.protocol.event_shapes import TRANSCRIPTION_UPDATE, client_types, event_shape
 from voicechat.protocol.items import ErrorDetail, Item
 from voicechat.protocol.session_dialects import response_options_to_ga
@@ -59,14 +59,14 @@ class Dialogue:
         *,
         transport: Transport,
         config: SessionConfig,
-        dialect: Dialect,
+        dialect: DialectName,
         ears: Ears,
         new_id: Callable[[str], str],
         local_time: Callable[[], datetime],
     ) -> None:
         self.transport = transport
         self.config = config
-        self.dialect: Dialect = dialect
+        self.dialect: DialectName = dialect
         self._outs: list[Out] = []
         self._conversation = Conversation(new_id, self._outs.append)
         playout = Playout() if transport == "webrtc" else None
@@ -284,7 +284,7 @@ def _sound_of(item: Item, form: str) -> NDArray[np.int16]:
     return np.concatenate(pieces) if pieces else np.zeros(0, np.int16)
 
 
-def _check_form(raw: Fields, dialect: Dialect) -> None:
+def _check_form(raw: Fields, dialect: DialectName) -> None:
     """Raises Refusal; a session inside is checked by its own dialect (`read_update`)."""
     if "type" not in raw:
         raise missing("type")

@@ -26,8 +26,8 @@ from voicechat.local_server.session import LIVE_MODEL, MOST_SESSIONS, TOKEN_LIFE
 from voicechat.local_server.session_config import MODEL, Fields, first_config, part, read_update
 from voicechat.local_server.sound import Pcm
 from voicechat.protocol import shapes
-from voicechat.protocol.dialects import Dialect
-from voicechat.protocol.session_dialects import in_dialect
+from voicechat.protocol.dialects import DialectName
+from voicechat.protocol.session_dialects import DIALECTS
 from voicechat.rtc.peer import Peer
 from voicechat.tasks import spawn
 from voicechat.visitors import arrived, cors_headers, listen, sent_in_time, stranger
@@ -250,7 +250,7 @@ def key_of(request: web.Request) -> str:
     return shown or request.headers.get("api-key", "") or in_protocol.removeprefix(prefix)
 
 
-def spoken_dialect(request: web.Request) -> Dialect:
+def spoken_dialect(request: web.Request) -> DialectName:
     """Beta for clients that say so in the handshake, GA for all others."""
     beta = (
         request.path.startswith("/openai/realtime")  # Azure's preview
@@ -440,7 +440,7 @@ class Server:
         config, _ = first_config(body, "", "beta", new_id("sess"))
         value, dies_at = self.house.issue_token(body)
         secret = {"value": value, "expires_at": int(dies_at)}
-        return web.json_response({**in_dialect(config.session, "beta").session, "client_secret": secret})
+        return web.json_response({**DIALECTS["beta"].session(config.session).session, "client_secret": secret})
 
     async def _models(self, request: web.Request) -> web.Response:
         model = {"object": "model", "created": 0, "owned_by": "voicechat"}

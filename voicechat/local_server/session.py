@@ -40,9 +40,10 @@ from voicechat.local_server.sound import Pcm, Samples
 from voicechat.local_server.speech.text import split_sentences
 from voicechat.local_server.speech.vad import SAMPLE_RATE
 from voicechat.protocol.codec import decode_client, encode
-from voicechat.protocol.dialects import Dialect, name_in
+from voicechat.protocol.dialects import DialectName
 from voicechat.protocol.items import RateLimit
 from voicechat.protocol.server_events import RateLimitsUpdated, ResponseCreated, ResponseDone, ServerEvent, type_of
+from voicechat.protocol.session_dialects import DIALECTS
 from voicechat.tasks import spawn
 
 log = logging.getLogger("voicechat.local_server")
@@ -150,7 +151,7 @@ class Session(ClientSession):
     brain: Brain
     transport: Transport
     config: SessionConfig
-    dialect: Dialect = "ga"
+    dialect: DialectName = "ga"
     fault: Fault = NO_FAULT
     _waiting: deque[str] = field(default_factory=deque)
     """Messages that came while a long sound is still being listened to."""
@@ -232,7 +233,7 @@ class Session(ClientSession):
 
     def _send(self, event: ServerEvent) -> None:
         dialect = "beta" if self.fault.name == "beta" else self.dialogue.dialect
-        if self.fault.hides(event) or name_in(type_of(event), dialect) is None:
+        if self.fault.hides(event) or DIALECTS[dialect].event_name(type_of(event)) is None:
             return
         self._sent += 1
         numbered = msgspec.structs.replace(event, event_id=f"event_{self._sent:06d}")
@@ -403,7 +404,7 @@ class House:
         return "failed" if self._loading.cancelled() or self._loading.exception() else "ready"
 
     async def open_session(
-        self, line: Line, transport: Transport, config: SessionConfig, dialect: Dialect
+        self, line: Line, transport: Transport, config: SessionConfig, dialect: DialectName
     ) -> ClientSession:
         """A session that is not started, as soon as the engine is loaded. Raises VoiceChatError if it cannot be."""
         assert self._loading is not None

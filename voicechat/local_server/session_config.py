@@ -12,9 +12,9 @@ import msgspec
 
 from voicechat.local_server.brain import FunctionTool
 from voicechat.local_server.refusals import check, invalid, missing
-from voicechat.protocol.dialects import Dialect, detect_dialect
+from voicechat.protocol.dialects import DialectName, detect_dialect
 from voicechat.protocol.event_shapes import SESSIONS
-from voicechat.protocol.session_dialects import get_path, in_dialect
+from voicechat.protocol.session_dialects import DIALECTS, get_path
 from voicechat.protocol.session_fields import TRANSCRIPTION_SESSION
 from voicechat.protocol.wire import JsonValue
 
@@ -137,8 +137,8 @@ def fresh_config(model: str, session_id: str, *, transcription: bool = False) ->
 
 
 def first_config(
-    session: Fields, model: str, dialect: Dialect, session_id: str, *more: Fields
-) -> tuple[SessionConfig, Dialect]:
+    session: Fields, model: str, dialect: DialectName, session_id: str, *more: Fields
+) -> tuple[SessionConfig, DialectName]:
     """The configuration a session starts with: the defaults, under the key's session, under what the handshake asked
     for; either may be nothing. Raises Refusal."""
     named = [name for one in (session, *more) if isinstance(name := one.get("model"), str) and name]
@@ -149,7 +149,7 @@ def first_config(
     return config, dialect
 
 
-def read_update(session: Fields, dialect: Dialect, *, is_beta_transcription: bool = False) -> Fields:
+def read_update(session: Fields, dialect: DialectName, *, is_beta_transcription: bool = False) -> Fields:
     """A client's session object as a GA patch. Raises Refusal.
 
     The dialect is what the session speaks so far; a flat object without `type` is beta whatever was spoken before, a
@@ -158,7 +158,7 @@ def read_update(session: Fields, dialect: Dialect, *, is_beta_transcription: boo
     if dialect_of(session, dialect) == "beta":
         check(session, SESSIONS["beta"], "session")
         check_beta_modalities(session, "session")
-        patch = in_dialect(session, "ga").session
+        patch = DIALECTS["ga"].session(session).session
         return {**patch, "type": "transcription" if is_beta_transcription else "realtime"}
     if "type" not in session:
         raise missing("session.type")
@@ -172,7 +172,7 @@ def check_beta_modalities(fields: Fields, path: str) -> None:
         raise invalid(f"{path}.modalities", "supported combinations are: ['text'] and ['audio', 'text'].")
 
 
-def dialect_of(session: Fields, spoken: Dialect) -> Dialect:
+def dialect_of(session: Fields, spoken: DialectName) -> DialectName:
     if "type" in session:
         return "ga"
     return detect_dialect(session) or spoken

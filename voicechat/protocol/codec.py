@@ -35,20 +35,10 @@ from voicechat.protocol.client_events import (
     ConversationItemRetrieve,
     ConversationItemTruncate,
     InputAudioBufferAppend,
-    ResponseCreate,
     SessionInputAudioBufferAppend,
     SessionUpdate,
 )
-from voicechat.protocol.dialects import (
-    Dialect,
-    detect_dialect,
-    ga_name,
-    item_to_beta,
-    item_to_ga,
-    name_in,
-    response_to_beta,
-    response_to_ga,
-)
+from voicechat.protocol.dialects import DialectName, detect_dialect, ga_name, item_to_ga, response_to_ga
 from voicechat.protocol.items import ContentPart, Item, Response
 from voicechat.protocol.json_text import MAX_DEPTH, Notes, byte_size, clean_text, read_json
 from voicechat.protocol.server_events import (
@@ -57,15 +47,12 @@ from voicechat.protocol.server_events import (
     InputAudioBufferSpeechStopped,
     ResponseCreated,
     ResponseDone,
-    ResponseFunctionCallArgumentsDone,
     ResponseOutputAudioTranscriptDone,
     ResponseOutputTextDone,
     ServerError,
     ServerEvent,
-    SessionCreated,
-    SessionUpdated,
 )
-from voicechat.protocol.session_dialects import in_dialect, response_options_to_beta, response_options_to_xai
+from voicechat.protocol.session_dialects import DIALECTS
 from voicechat.protocol.wire import JsonValue, MalformedFrame, UnknownEvent, WireEvent, type_of
 
 Fields: TypeAlias = dict[str, JsonValue]
@@ -166,7 +153,7 @@ MAX_APPEND = 15 * 1024 * 1024
 """Characters of base64 in one append; OpenAI's limit."""
 
 
-def spelled(event: WireEvent | UnknownEvent | MalformedFrame, dialect: Dialect) -> str:
+def spelled(event: WireEvent | UnknownEvent | MalformedFrame, dialect: DialectName) -> str:
     """The event as JSON text in a dialect. Raises `LocalProtocolError`."""
     match event:
         case MalformedFrame():
@@ -182,7 +169,7 @@ def spelled(event: WireEvent | UnknownEvent | MalformedFrame, dialect: Dialect) 
         raise LocalProtocolError(f"{type_of(event)} holds what JSON cannot say: {error}") from error
 
 
-def _frame(event: WireEvent, dialect: Dialect) -> dict[str, JsonValue]:
+def _frame(event: WireEvent, dialect: DialectName) -> dict[str, JsonValue]:
     fields = _fields(event)
     try:
         msgspec.convert(fields, type(event))
@@ -194,16 +181,11 @@ def _frame(event: WireEvent, dialect: Dialect) -> dict[str, JsonValue]:
         # Type and model of a translation session are settled at the door; an update that names them is refused.
         session = fields["session"] = {"audio": session.get("audio", {})}
     kind = session if isinstance(session, dict) else None
-    name = name_in(type_of(event), dialect, kind)
+    spoken = DIALECTS[dialect]
+    name = spoken.event_name(type_of(event), kind)
     if name is None:
         raise LocalProtocolError(f"the {dialect} dialect has no {type_of(event)}")
-    match dialect:
-        case "ga":
-            return {"type": name, **fields}
-        case "beta":
-            return {"type": name, **_to_beta(event, fields)}
-        case "xai":
-            return {"type": name, **_to_xai(event, fields)}
+    return {"type": name, **spoken.fields(type_of(event), fields)}
 
 
 def _fields(record: msgspec.Struct) -> dict[str, JsonValue]:
@@ -231,33 +213,7 @@ def _value(value: object) -> JsonValue:
             return value  # type: ignore[return-value]  # proved to be JSON before it is encoded
 
 
-def _to_beta(event: WireEvent, fields: dict[str, JsonValue]) -> dict[str, JsonValue]:
-    match event, fields:
-        case ((SessionUpdate() | SessionCreated() | SessionUpdated()), {"session": dict(session)}):
-            return {**fields, "session": in_dialect(session, "beta").session}
-        case ResponseCreate(), {"response": dict(options)}:
-            return {**fields, "response": response_options_to_beta(options)}
-        case ((ResponseCreated() | ResponseDone()), {"response": dict(response)}):
-            return {**fields, "response": response_to_beta(response)}
-        case ResponseFunctionCallArgumentsDone(), _:
-            return {name: value for name, value in fields.items() if name != "name"}
-        case _, {"item": dict(item)}:
-            return {**fields, "item": item_to_beta(item)}
-        case _:
-            return fields
-
-
-def _to_xai(event: WireEvent, fields: dict[str, JsonValue]) -> dict[str, JsonValue]:
-    match event, fields:
-        case SessionUpdate(), {"session": dict(session)}:
-            return {**fields, "session": in_dialect(session, "xai").session}
-        case ResponseCreate(), {"response": dict(options)}:
-            return {**fields, "response": response_options_to_xai(options)}
-        case _:
-            return fields
-
-
-def _refuse_impossible(event: WireEvent, dialect: Dialect) -> None:
+def _refuse_impossible(event: WireEvent, dialect: DialectName) -> None:
     match event:
         case SessionUpdate():
             if not event.session:
@@ -419,7 +375,7 @@ def decode_client(text: str | bytes) -> Decoded[ClientFrame]:
     return cast("Decoded[ClientFrame]", _decode(text, CLIENT_EVENTS))
 
 
-def encode(event: ServerEvent | ClientEvent, dialect: Dialect = "ga") -> str:
+def encode(event: ServerEvent | ClientEvent, dialect: DialectName = "ga") -> str:
     """The event as text. Raises `LocalProtocolError` for what must not be sent in that dialect.
 
     A GA session object is translated for beta; in GA it goes out as it is, since `session_config` has checked it and a

@@ -3,7 +3,8 @@ with a few session fields elsewhere.
 
 Inside voicechat everything is GA. What comes in is understood in either spelling whatever the service claims to speak;
 what goes out is spelled in the one dialect that was agreed on. The handshake says nothing about the dialect: it is
-known from the first session event. Session fields are translated by `session_dialects`.
+known from the first session event. Session fields, and whole events on their way out, are translated by
+`session_dialects`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Literal, TypeAlias
 
 from voicechat.protocol.wire import JsonValue
 
-Dialect: TypeAlias = Literal["ga", "beta", "xai"]
+DialectName: TypeAlias = Literal["ga", "beta", "xai"]
 
 GA_NAMES = {
     "transcription_session.update": "session.update",
@@ -27,19 +28,6 @@ GA_NAMES = {
     "response.audio_transcript.done": "response.output_audio_transcript.done",
 }
 """Beta event type -> GA event type, where they differ. `conversation.item.created` stays itself: GA has two for it."""
-
-_BETA_NAMES = {ga: beta for beta, ga in GA_NAMES.items() if ga.startswith("response.")} | {
-    "conversation.item.added": "conversation.item.created"
-}
-_NOT_IN_BETA = ("mcp_list_tools.", "response.mcp_call", "session.input_", "session.output_", "session.close")
-_NOT_IN_BETA_EITHER = frozenset(
-    {
-        "conversation.item.done",
-        "conversation.item.input_audio_transcription.segment",
-        "input_audio_buffer.timeout_triggered",
-        "input_audio_buffer.dtmf_event_received",
-    }
-)
 
 _GA_MARKS = ("audio", "output_modalities", "max_output_tokens", "truncation", "reasoning", "parallel_tool_calls")
 _BETA_MARKS = (
@@ -64,21 +52,7 @@ def ga_name(event_type: str) -> str:
     return GA_NAMES.get(event_type, event_type)
 
 
-def name_in(event_type: str, dialect: Dialect, session: Mapping[str, object] | None = None) -> str | None:
-    """How a GA event type is spelled in a dialect; None if that dialect has no word for it.
-
-    Beta names a session event after the session's kind, so `session` (GA form) decides there.
-    """
-    if dialect != "beta":
-        return event_type
-    if event_type in _NOT_IN_BETA_EITHER or event_type.startswith(_NOT_IN_BETA):
-        return None
-    if session is not None and session.get("type") == "transcription" and event_type.startswith("session."):
-        return f"transcription_{event_type}"
-    return _BETA_NAMES.get(event_type, event_type)
-
-
-def detect_dialect(session: Mapping[str, object]) -> Dialect | None:
+def detect_dialect(session: Mapping[str, object]) -> DialectName | None:
     """Which dialect a session object is written in; None if it could be either.
 
     `audio` or `type` beats all else: some GA-like services keep single beta fields (`voice`, `turn_detection`).

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from voicechat.protocol.client_events import CLIENT_EVENTS
-from voicechat.protocol.dialects import Dialect, name_in
+from voicechat.protocol.dialects import DialectName
 from voicechat.protocol.problems import ABSENT, Checked, Report, kind_of
+from voicechat.protocol.session_dialects import DIALECTS
 from voicechat.protocol.session_fields import (
     BETA_SHAPES,
     FORMAT,
@@ -91,7 +92,7 @@ def _message(parts: Mapping[str, Fields]) -> Fields:
     return Fields(members, required=("content",))
 
 
-def _items(dialect: Dialect) -> ItemShape:
+def _items(dialect: DialectName) -> ItemShape:
     said = "text" if dialect == "beta" else "output_text"
     messages = {"user": _USER, "assistant": {said: _INPUT_TEXT}, "system": {"input_text": _INPUT_TEXT}}
     others: dict[str, Fields] = {
@@ -112,7 +113,7 @@ def _input(items: ItemShape) -> Shape:
     return ByKind(listing=ListOf(both), null=True)
 
 
-ITEMS: dict[Dialect, ItemShape] = {"ga": _items("ga"), "beta": _items("beta"), "xai": _items("xai")}
+ITEMS: dict[DialectName, ItemShape] = {"ga": _items("ga"), "beta": _items("beta"), "xai": _items("xai")}
 _BETA_TOOL_CHOICE = ByKind(text=Word(("none", "auto", "required")), table=FreeForm())
 _FOR_ONE_ANSWER: dict[str, Shape] = {
     "conversation": Word(("auto", "none")),
@@ -120,7 +121,7 @@ _FOR_ONE_ANSWER: dict[str, Shape] = {
     "metadata": ByKind(table=FreeForm(), null=True),
     "tools": TOOLS,
 }
-RESPONSES: dict[Dialect, Fields] = {
+RESPONSES: dict[DialectName, Fields] = {
     "ga": Fields(
         {
             **_FOR_ONE_ANSWER,
@@ -167,7 +168,7 @@ _XAI_SESSION: dict[str, Shape] = {
     **{name: REALTIME.members[name] for name in _AS_IN_GA},
     **{name: BETA_SHAPES[name] for name in ("modalities", "voice", "turn_detection")},
 }
-SESSIONS: dict[Dialect, Fields] = {
+SESSIONS: dict[DialectName, Fields] = {
     "ga": REALTIME,
     "beta": Fields({**BETA_SHAPES, **_BETA_OF_ITS_OWN}),
     "xai": Fields(_XAI_SESSION),
@@ -202,14 +203,14 @@ LIVE_OFFER = Fields({"session": _LIVE_SESSION, "transport": _OFFERED}, required=
 TRANSCRIPTION_UPDATE = "transcription_session.update"
 
 
-def client_types(dialect: Dialect) -> tuple[str, ...]:
+def client_types(dialect: DialectName) -> tuple[str, ...]:
     """Every client event of a dialect, as it is spelled there."""
-    spelled = (name_in(kind, dialect) for kind in CLIENT_EVENTS)
+    spelled = (DIALECTS[dialect].event_name(kind) for kind in CLIENT_EVENTS)
     extra = (TRANSCRIPTION_UPDATE,) if dialect == "beta" else ()
     return (*(name for name in spelled if name), *extra)
 
 
-def event_shape(kind: str, dialect: Dialect) -> Fields | None:
+def event_shape(kind: str, dialect: DialectName) -> Fields | None:
     """The members of a client event; None for a type this dialect has not."""
     if kind not in client_types(dialect):
         return None
@@ -217,7 +218,7 @@ def event_shape(kind: str, dialect: Dialect) -> Fields | None:
     return Fields({"type": Word((kind,)), "event_id": _MAYBE, **own}, required=required)
 
 
-def _own_members(kind: str, dialect: Dialect) -> tuple[dict[str, Shape], tuple[str, ...]]:
+def _own_members(kind: str, dialect: DialectName) -> tuple[dict[str, Shape], tuple[str, ...]]:
     match kind:
         case "session.update" | "transcription_session.update":
             return {"session": SESSIONS[dialect]}, ("session",)

@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from voicechat.protocol.dialects import Dialect
+from voicechat.protocol.dialects import DialectName
 from voicechat.protocol.event_shapes import client_types, event_shape
 from voicechat.protocol.hand_written import read_event
 from voicechat.protocol.problems import Problem, Report, beta_path, canonical_path, nearest
 from voicechat.protocol.server_events import SERVER_EVENTS
 from voicechat.protocol.session_config import check_session
-from voicechat.protocol.session_dialects import in_dialect
+from voicechat.protocol.session_dialects import DIALECTS
 from voicechat.protocol.shapes import Fields
 from voicechat.protocol.templates import ANY_ITEM, templates
 from voicechat.protocol.wire import JsonValue
@@ -32,7 +32,7 @@ MOST_NAMED = 6
 class Situation:
     """What decides, beside the text, whether the service will take it."""
 
-    dialect: Dialect = "ga"
+    dialect: DialectName = "ga"
     transport: Literal["WebRTC", "WebSocket"] = "WebRTC"
     is_open: bool = True
     is_answering: bool = False
@@ -64,11 +64,11 @@ def judge(text: str, now: Situation) -> Verdict:
     return Verdict("good", f"valid · {_cost(kind, now.dialect)}", kind)
 
 
-def _unknown(kind: str, dialect: Dialect) -> Verdict:
+def _unknown(kind: str, dialect: DialectName) -> Verdict:
     shown = kind[:60]
     if kind in SERVER_EVENTS:
         return Verdict("wrong", f"type: only a service says {shown}", kind)
-    other: Dialect = "ga" if dialect == "beta" else "beta"
+    other: DialectName = "ga" if dialect == "beta" else "beta"
     if kind in client_types(other):
         return Verdict("wrong", f"type: the {dialect} dialect has no {shown}", kind)
     if guess := nearest(kind, client_types(dialect)):
@@ -76,7 +76,7 @@ def _unknown(kind: str, dialect: Dialect) -> Verdict:
     return Verdict("doubt", f"type: {shown} is not in the protocol; it is sent as it is", kind)
 
 
-def _checked(event: dict[str, JsonValue], kind: str, shape: Fields, dialect: Dialect) -> tuple[str, str]:
+def _checked(event: dict[str, JsonValue], kind: str, shape: Fields, dialect: DialectName) -> tuple[str, str]:
     """(what is wrong, what is doubtful), empty where nothing is."""
     session = event.get("session")
     has_session = kind.endswith("session.update")
@@ -91,14 +91,14 @@ def _checked(event: dict[str, JsonValue], kind: str, shape: Fields, dialect: Dia
     return "", _first(report.problems)
 
 
-def _session(session: JsonValue, kind: str, dialect: Dialect) -> tuple[str, str]:
+def _session(session: JsonValue, kind: str, dialect: DialectName) -> tuple[str, str]:
     if not isinstance(session, dict):
         return 'session: is missing; everything to change goes into "session": { … }', ""
     wishes = {**session, "type": "transcription"} if kind.startswith("transcription") else session
     result = check_session(wishes, dialect=dialect)
     if dialect == "ga" and "type" not in session:
         return 'session.type: is missing, write "realtime"', ""
-    asked = in_dialect(result.session, dialect).session
+    asked = DIALECTS[dialect].session(result.session).session
     problems = list(result.problems)
     if dialect == "beta":
         asked.pop("type", None)
@@ -108,7 +108,7 @@ def _session(session: JsonValue, kind: str, dialect: Dialect) -> tuple[str, str]
     return _first(problems) or _first_difference(session, asked, dialect), ""
 
 
-def _first_difference(written: dict[str, JsonValue], taken: dict[str, JsonValue], dialect: Dialect) -> str:
+def _first_difference(written: dict[str, JsonValue], taken: dict[str, JsonValue], dialect: DialectName) -> str:
     """A session that is right in the other dialect, or in both at once."""
     for name in written:
         if name not in taken:
@@ -164,7 +164,7 @@ def _untimely(kind: str, event: dict[str, JsonValue], now: Situation) -> str:
             return ""
 
 
-def _cost(kind: str, dialect: Dialect) -> str:
+def _cost(kind: str, dialect: DialectName) -> str:
     if kind == "response.create":
         return "costs one answer"
     answer = next((one.answered_by for one in templates(dialect) if one.type == kind), "")

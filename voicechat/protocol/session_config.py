@@ -18,7 +18,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from voicechat.protocol.dialects import Dialect, detect_dialect, modalities_to_ga
+from voicechat.protocol.dialects import DialectName, detect_dialect, modalities_to_ga
 from voicechat.protocol.live import MODELS
 from voicechat.protocol.problems import (
     ABSENT,
@@ -34,6 +34,7 @@ from voicechat.protocol.problems import (
 from voicechat.protocol.session_advice import advise, beta_doubts
 from voicechat.protocol.session_dialects import (
     BETA_NAMES,
+    DIALECTS,
     FORMATS,
     GA_PATHS,
     Path,
@@ -41,7 +42,6 @@ from voicechat.protocol.session_dialects import (
     flat_tools,
     get_path,
     has_path,
-    in_dialect,
     session_to_beta,
     set_path,
 )
@@ -267,7 +267,7 @@ class CheckedSession:
     """GA form, `type` included. Holds `temperature` only if it was checked for the beta dialect."""
     problems: tuple[Problem, ...]
     kind: SessionKind
-    dialect: Dialect | None
+    dialect: DialectName | None
     """What it was written in; None if it could be either."""
 
     @property
@@ -277,7 +277,7 @@ class CheckedSession:
 
 
 def check_session(
-    config: Mapping[str, JsonValue], *, dialect: Dialect | None = None, overruled: Collection[str] = ()
+    config: Mapping[str, JsonValue], *, dialect: DialectName | None = None, overruled: Collection[str] = ()
 ) -> CheckedSession:
     """Check a configuration for a service that speaks `dialect` (None: not known yet, taken for GA).
 
@@ -330,9 +330,11 @@ def check_live_session(config: Mapping[str, JsonValue]) -> CheckedSession:
     return CheckedSession(session, tuple(report.problems), kind, None)
 
 
-def to_dialect(session: Mapping[str, JsonValue], dialect: Dialect) -> tuple[dict[str, JsonValue], tuple[Problem, ...]]:
+def to_dialect(
+    session: Mapping[str, JsonValue], dialect: DialectName
+) -> tuple[dict[str, JsonValue], tuple[Problem, ...]]:
     """A GA session in the words of a dialect, and what that dialect has no words for or may not know."""
-    done = in_dialect(session, dialect)
+    done = DIALECTS[dialect].session(session)
     report = Report()
     for lost in done.lost:
         report.warn(lost.path, f"is left out: {lost.why}")
@@ -389,7 +391,7 @@ def _take_beta_field(
 
 
 def _weigh_temperature(
-    session: dict[str, JsonValue], value: JsonValue, dialect: Dialect | None, report: Report
+    session: dict[str, JsonValue], value: JsonValue, dialect: DialectName | None, report: Report
 ) -> None:
     if dialect != "beta":
         report.warn("session.temperature", "is left out: only services of the beta dialect know it")

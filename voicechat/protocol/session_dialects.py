@@ -1,4 +1,4 @@
-"""Session and `response.create` fields in every spelling.
+"""Session and `response.create` fields in every spelling, and the dialects that spell whole events.
 
 GA nests what concerns sound under `audio.input` and `audio.output`; beta keeps everything flat; xAI nests the formats
 only. Translation to GA loses nothing but `temperature`; translation from GA loses what the other never knew, and says
@@ -13,7 +13,15 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from voicechat.protocol.dialects import Dialect, item_to_beta, item_to_ga, modalities_to_beta, modalities_to_ga
+from voicechat.protocol.dialects import (
+    GA_NAMES,
+    DialectName,
+    item_to_beta,
+    item_to_ga,
+    modalities_to_beta,
+    modalities_to_ga,
+    response_to_beta,
+)
 from voicechat.protocol.wire import JsonValue
 
 Path: TypeAlias = tuple[str, ...]
@@ -40,6 +48,19 @@ FORMATS: dict[str, dict[str, JsonValue]] = {
 }
 """Beta's audio formats and what GA calls them."""
 _BETA_FORMATS = {"audio/pcm": "pcm16", "audio/pcmu": "g711_ulaw", "audio/pcma": "g711_alaw"}
+
+_BETA_EVENTS = {ga: beta for beta, ga in GA_NAMES.items() if ga.startswith("response.")} | {
+    "conversation.item.added": "conversation.item.created"
+}
+_NO_BETA_EVENTS_OF = ("mcp_list_tools.", "response.mcp_call", "session.input_", "session.output_", "session.close")
+_NO_BETA_EVENTS = frozenset(
+    {
+        "conversation.item.done",
+        "conversation.item.input_audio_transcription.segment",
+        "input_audio_buffer.timeout_triggered",
+        "input_audio_buffer.dtmf_event_received",
+    }
+)
 
 BETA_VOICES = ("alloy", "ash", "ballad", "coral", "echo", "sage", "shimmer", "verse")
 """What beta services spoke with before marin and cedar."""
@@ -261,19 +282,6 @@ def response_options_to_ga(options: Session) -> dict[str, JsonValue]:
     return done
 
 
-def response_options_to_beta(options: Session) -> dict[str, JsonValue]:
-    """The `response` of a `response.create` with beta names, without what beta does not know."""
-    done = session_to_beta({name: value for name, value in options.items() if name != "tool_choice"}).session
-    choice = options.get("tool_choice")
-    if isinstance(choice, dict) and choice.get("type") == "function":
-        done["tool_choice"] = {"type": "function", "function": {"name": choice.get("name")}}
-    elif isinstance(choice, str):
-        done["tool_choice"] = choice
-    if isinstance(items := done.get("input"), list):
-        done["input"] = _each_item(items, item_to_beta)
-    return done
-
-
 def session_to_xai(session: Session) -> Translation:
     """A GA session for xAI: voice and turn detection at the top, hints for the transcription under names of its own.
 
@@ -316,26 +324,104 @@ def _put_xai_field(done: Translation, path: Path, value: JsonValue) -> None:
             set_path(done.session, path, value)
 
 
-def response_options_to_xai(options: Session) -> dict[str, JsonValue]:
-    """The `response` of a `response.create` for xAI, which takes instructions and modalities."""
-    done = {name: value for name, value in options.items() if name in ("instructions", "output_modalities")}
-    if "output_modalities" in done:
-        done["modalities"] = modalities_to_beta(done.pop("output_modalities"))
-    return done
-
-
 def _each_item(items: list[JsonValue], change: Callable[[Session], dict[str, JsonValue]]) -> list[JsonValue]:
     return [change(item) if isinstance(item, dict) else item for item in items]
 
 
-def in_dialect(session: Session, dialect: Dialect) -> Translation:
-    """The session in the wanted spelling, whichever it was in."""
-    ga = session_to_ga(session)
-    if dialect == "ga":
-        return ga
-    if dialect == "xai":
-        return session_to_xai(ga.session)
-    done = session_to_beta(ga.session)
-    if "temperature" in session:
-        done.session["temperature"] = session["temperature"]
-    return done
+class Dialect:
+    """One spelling of our events on their way out. This one is GA's, which is ours: it knows every word of them.
+
+    A dialect changes words, not their order: one event is one frame. A protocol that has other happenings than the
+    Realtime API's is translated event by event instead, by a session of its own (`live.LiveSession`).
+    """
+
+    name: DialectName = "ga"
+
+    def event_name(self, event_type: str, session: Session | None = None) -> str | None:
+        """How a GA event type is spelled; None if there is no word for it. `session`: the event's own, GA form."""
+        return event_type
+
+    def session(self, session: Session) -> Translation:
+        """A session, whichever spelling it was in."""
+        return session_to_ga(session)
+
+    def response_options(self, options: Session) -> dict[str, JsonValue]:
+        """The `response` of a `response.create`, given in GA's words."""
+        return dict(options)
+
+    def fields(self, event_type: str, fields: Session) -> dict[str, JsonValue]:
+        """What an event (GA type and fields) says beside its type."""
+        match event_type, fields:
+            case "session.update", {"session": dict(session)} if self.name != "ga":
+                return {**fields, "session": self.session(session).session}
+            case "response.create", {"response": dict(options)}:
+                return {**fields, "response": self.response_options(options)}
+            case _:
+                return dict(fields)
+
+
+class BetaDialect(Dialect):
+    """The flat spelling that OpenAI retired and gateways keep."""
+
+    name = "beta"
+
+    def event_name(self, event_type: str, session: Session | None = None) -> str | None:
+        """Beta names a session event after the session's kind, so `session` decides there."""
+        if event_type in _NO_BETA_EVENTS or event_type.startswith(_NO_BETA_EVENTS_OF):
+            return None
+        if session is not None and session.get("type") == "transcription" and event_type.startswith("session."):
+            return f"transcription_{event_type}"
+        return _BETA_EVENTS.get(event_type, event_type)
+
+    def session(self, session: Session) -> Translation:
+        """With `temperature`, which GA has no place for."""
+        done = session_to_beta(session_to_ga(session).session)
+        if "temperature" in session:
+            done.session["temperature"] = session["temperature"]
+        return done
+
+    def response_options(self, options: Session) -> dict[str, JsonValue]:
+        """Without what beta does not know; a function is named inside `function`."""
+        done = session_to_beta({name: value for name, value in options.items() if name != "tool_choice"}).session
+        choice = options.get("tool_choice")
+        if isinstance(choice, dict) and choice.get("type") == "function":
+            done["tool_choice"] = {"type": "function", "function": {"name": choice.get("name")}}
+        elif isinstance(choice, str):
+            done["tool_choice"] = choice
+        if isinstance(items := done.get("input"), list):
+            done["input"] = _each_item(items, item_to_beta)
+        return done
+
+    def fields(self, event_type: str, fields: Session) -> dict[str, JsonValue]:
+        """Beta spells what a server says in its own way, too."""
+        match event_type, fields:
+            case (("session.created" | "session.updated"), {"session": dict(session)}):
+                return {**fields, "session": self.session(session).session}
+            case (("response.created" | "response.done"), {"response": dict(response)}):
+                return {**fields, "response": response_to_beta(response)}
+            case "response.function_call_arguments.done", _:
+                return {name: value for name, value in fields.items() if name != "name"}
+            case _, {"item": dict(item)}:
+                return {**fields, "item": item_to_beta(item)}
+            case _:
+                return super().fields(event_type, fields)
+
+
+class XaiDialect(Dialect):
+    """GA with a few session fields elsewhere."""
+
+    name = "xai"
+
+    def session(self, session: Session) -> Translation:
+        """Voice and turn detection stand at the top."""
+        return session_to_xai(session_to_ga(session).session)
+
+    def response_options(self, options: Session) -> dict[str, JsonValue]:
+        """xAI takes instructions and modalities."""
+        done = {name: value for name, value in options.items() if name in ("instructions", "output_modalities")}
+        if "output_modalities" in done:
+            done["modalities"] = modalities_to_beta(done.pop("output_modalities"))
+        return done
+
+
+DIALECTS: dict[DialectName, Dialect] = {one.name: one for one in (Dialect(), BetaDialect(), XaiDialect())}

@@ -26,8 +26,9 @@ from voicechat.protocol.client_events import (
     SessionUpdate,
 )
 from voicechat.protocol.codec import encode
-from voicechat.protocol.dialects import Dialect, name_in
+from voicechat.protocol.dialects import DialectName
 from voicechat.protocol.items import ContentPart, Item
+from voicechat.protocol.session_dialects import DIALECTS
 from voicechat.protocol.wire import JsonValue, type_of
 
 _TRANSCRIPTION: dict[str, JsonValue] = {
@@ -75,15 +76,17 @@ _EXAMPLES: tuple[tuple[ClientEvent, str], ...] = (
 
 
 @lru_cache(maxsize=3)
-def templates(dialect: Dialect) -> tuple[Template, ...]:
+def templates(dialect: DialectName) -> tuple[Template, ...]:
     """All client events of a dialect, the most useful first."""
-    made = [_template(event, answer, dialect) for event, answer in _EXAMPLES if name_in(type_of(event), dialect)]
+    made = [
+        _template(event, answer, dialect) for event, answer in _EXAMPLES if DIALECTS[dialect].event_name(type_of(event))
+    ]
     if dialect == "beta":
         made.append(_template(SessionUpdate(session=_TRANSCRIPTION), "transcription_session.updated", dialect))
     return tuple(made)
 
 
-def _template(event: ClientEvent, answered_by: str, dialect: Dialect) -> Template:
+def _template(event: ClientEvent, answered_by: str, dialect: DialectName) -> Template:
     frame: dict[str, JsonValue] = json.loads(encode(event, dialect))
     if dialect == "beta":
         answered_by = answered_by.replace("conversation.item.added", "conversation.item.created")

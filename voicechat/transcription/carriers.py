@@ -31,7 +31,7 @@ from voicechat.config.settings import Settings
 from voicechat.engine.service_target import service_target
 from voicechat.errors import SignallingError
 from voicechat.local_server.spawn import LocalServer, start_local_server
-from voicechat.protocol.dialects import Dialect
+from voicechat.protocol.dialects import DialectName
 from voicechat.tasks import sentence, spawn
 from voicechat.transcription.options import ResolvedOptions, model_in_address
 from voicechat.transports.refusals import Closing, closing, unreachable
@@ -56,7 +56,7 @@ class Service:
         self.provider: Provider = provider_of(settings)
         self.is_call = settings.transport == "webrtc"
         known = self.provider.dialect
-        self.dialect: Dialect | None = known if known == "ga" or known == "beta" else None
+        self.dialect: DialectName | None = known if known == "ga" or known == "beta" else None
         self._environ = environ
         self._realtime = realtime
         self._server: asyncio.Task[LocalServer] | None = None

@@ -15,7 +15,7 @@ from voicechat.errors import SignallingError
 from voicechat.failures import is_about_account
 from voicechat.protocol.client_events import InputAudioBufferCommit, SessionUpdate
 from voicechat.protocol.codec import Decoded, decode_server, encode
-from voicechat.protocol.dialects import Dialect, detect_dialect
+from voicechat.protocol.dialects import DialectName, detect_dialect
 from voicechat.protocol.server_events import ServerError, ServerEvent, SessionCreated, SessionUpdated
 from voicechat.protocol.session_config import without
 from voicechat.protocol.wire import JsonValue
@@ -43,9 +43,9 @@ class Negotiation:
     attempt.
     """
 
-    def __init__(self, session: Mapping[str, JsonValue], dialect: Dialect | None) -> None:
+    def __init__(self, session: Mapping[str, JsonValue], dialect: DialectName | None) -> None:
         self.session = dict(session)
-        self.dialect: Dialect = dialect or "ga"
+        self.dialect: DialectName = dialect or "ga"
         self.remarks: list[str] = []
         self.is_settled = False
         self._is_given = dialect is not None
@@ -80,7 +80,7 @@ class Negotiation:
             self._count += 1
         return encode(SessionUpdate(session=self.session, event_id=event_id or f"{_ASKED}{self._count}"), self.dialect)
 
-    def _spoken(self, raw: Mapping[str, JsonValue] | None, session: Mapping[str, JsonValue]) -> Dialect:
+    def _spoken(self, raw: Mapping[str, JsonValue] | None, session: Mapping[str, JsonValue]) -> DialectName:
         kind = str(raw.get("type")) if raw else ""
         return "beta" if kind.startswith("transcription_session.") else detect_dialect(session) or self.dialect
 

@@ -24,7 +24,7 @@ import aiohttp
 
 from voicechat.errors import SignallingError
 from voicechat.failures import failure_of, is_about_account
-from voicechat.protocol.session_dialects import in_dialect
+from voicechat.protocol.session_dialects import DIALECTS
 from voicechat.transports.endpoint import endpoint, may_carry_key, proxy_for
 from voicechat.transports.refusals import one_line, refused, unreachable
 from voicechat.transports.target import LineTarget, credentials, secrets_of, without_secrets
@@ -193,7 +193,7 @@ def _body(target: LineTarget, kind: TokenKind, life: int) -> dict[str, object]:
     if target.model and session["type"] != "transcription":
         session["model"] = target.model
     if kind == "sessions":
-        return dict(in_dialect(session, "beta").session)  # type: ignore[arg-type]  # plain JSON by construction
+        return dict(DIALECTS["beta"].session(session).session)  # type: ignore[arg-type]  # plain JSON by construction
     body: dict[str, object] = {"session": session}
     if life:
         body["expires_after"] = {"anchor": "created_at", "seconds": min(max(life, SHORTEST), LONGEST)}

@@ -57,7 +57,7 @@ from voicechat.core.rules.wanted import (
     without_path,
 )
 from voicechat.core.state import Change, Choices, Configuration, State
-from voicechat.protocol.dialects import Dialect, detect_dialect
+from voicechat.protocol.dialects import DialectName, detect_dialect
 from voicechat.protocol.items import ErrorDetail
 from voicechat.protocol.problems import Problem, canonical_path
 from voicechat.protocol.server_events import ServerError, ServerEvent, SessionCreated, SessionUpdated
@@ -366,7 +366,7 @@ def _of_a_new_line(state: State) -> Configuration:
     """Forget the answers of the old line; keep what was learned about the service."""
     known = replace(state.configuration, asked_at=None, event_id="", in_force_at=None, sent={})
     wish = state.wishes.dialect
-    dialect: Dialect = known.dialect if known.dialect_switched or wish == "auto" else wish
+    dialect: DialectName = known.dialect if known.dialect_switched or wish == "auto" else wish
     known = replace(known, changed=(), asked=(), due_at=None, refusals=(), turns_confirmed=None)
     return replace(known, dialect=dialect, created_at=None, turns_asked=None, expires_at=None)
 
@@ -483,7 +483,7 @@ def _refused(state: State, error: ErrorDetail, now: float, policy: TurnPolicy) -
     return replace(asked, announced=(Noticed("warning", text, "setting_refused"),))
 
 
-def _other_dialect(config: Configuration, error: ErrorDetail) -> Dialect | None:
+def _other_dialect(config: Configuration, error: ErrorDetail) -> DialectName | None:
     """One switch only: a service that does not know `session.type` speaks beta, one that knows no flat field GA."""
     if config.dialect_switched:
         return None

@@ -27,7 +27,7 @@ from textual.timer import Timer
 from textual.widgets import Static, TextArea
 
 from voicechat.core.user_events import RawEventEntered
-from voicechat.protocol.dialects import Dialect
+from voicechat.protocol.dialects import DialectName
 from voicechat.protocol.event_shapes import ItemShape, client_types, event_shape
 from voicechat.protocol.hand_written import LONGEST
 from voicechat.protocol.judging import Level, Situation, Verdict, judge
@@ -126,7 +126,7 @@ def _take(frames: list[_Frame], token: str) -> None:
         inner.names.append(inner.name)
 
 
-def complete(text: str, cursor: int, dialect: Dialect) -> Completion:
+def complete(text: str, cursor: int, dialect: DialectName) -> Completion:
     """The words that may stand at the cursor; none where everything or nothing may."""
     place = place_in(text, cursor)
     if place.path == ("type",) and not place.is_name:
