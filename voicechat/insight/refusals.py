@@ -52,7 +52,7 @@ CODES = {
 SAYINGS = tuple(
     (re.compile(saying, re.I), problem)
     for saying, problem in (
-        (r"already has an active response", "active-response-conflict"),
+        (r"already has (?:an )?active response", "active-response-conflict"),
         (r"cancellation failed|no active response (?:was )?found", "cancel-without-response"),
         (
             r"buffer too small|buffer is empty|buffer only has [\d.]{1,9} ?ms|expected at least 100 ?ms of audio|"

@@ -18,7 +18,7 @@ from voicechat.journal.redact import without_keys
 from voicechat.protocol.dialects import GA_NAMES, DialectName, detect_dialect
 
 ORDER = {"error": 0, "warning": 1, "info": 2}
-PASSED = {"no-response", "tool-output-unanswered", "transcription-late"}
+PASSED = {"no-response", "tool-output-unanswered", "transcription-late", "mic-never-reopened"}
 """What is over was only late."""
 MOST_STREAMS = 64
 """Sessions of one log that are told apart; what comes after is read as one."""

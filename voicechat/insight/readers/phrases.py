@@ -253,7 +253,7 @@ CLOSED_NORMALLY = pattern(
 )
 """Somebody closed it in order; the log may show that nothing had been said yet."""
 NO_REPLY = pattern(
-    r"(?:reply|response|answer)(?:\.?\w{1,8})? (?:has |was )?timed? ?out|"
+    r"(?:reply|response|answer|realtimeerror: \w{1,30})(?:\.?\w{1,8})? (?:has |was )?timed? ?out|"
     r"timed? ?out (?:while )?waiting for .{0,24}(?:response|reply|answer)|"
     r"no (?:response|reply|answer) (?:from|received|was received|within)|"
     r"nothing (?:was |has been )?(?:received|came|arrived|happened)\b.{0,24}\b\d{1,3} ?s(?:ec\w*)?\b"
@@ -264,9 +264,10 @@ OF_ANOTHER_SERVICE = pattern(
 )
 """What is lost here is the connection to something beside the talk."""
 INTENDED = pattern(
-    r"\bwill (?:re\w+|retry|close|stop) (?:on|if|when|after)\b|\bhandlers? (?:installed|registered|for)\b"
+    r"\bwill (?:re\w+|retry|close|stop) (?:on|if|when|after)\b|\bhandlers? (?:installed|registered|for)\b|"
+    r"unexpected keyword argument|is not (?:a function|defined|callable)\b|has no attribute|cannot read propert"
 )
-"""Said of what a program does should the connection be lost."""
+"""Said of what a program does should the connection be lost, or of a mistake in it."""
 UNSENT = pattern(
     r"(?<!socket )\bis not connected\b|\bnot connected\b.{0,40}\bsend|websocket is not (?:open|connected)|"
     r"still in connecting state|"
@@ -292,7 +293,8 @@ UNKNOWN_EVENT = pattern(
 NO_AUDIO = pattern(
     r"\b(?:response|answer|reply)\b.{0,30}\bwithout (?:any )?audio\b|\bhad_audio\W{1,3}false\b|"
     r"\b0 (?:bytes|frames|samples|chunks)\b.{0,12}\b(?:received|played)\b.{0,24}\b(?:session|call|turn|response)\b|"
-    r"\bno audio (?:output |deltas? )?(?:in|came with) (?:the )?(?:response|answer|reply)\b"
+    r"\bno audio (?:output |deltas? )?(?:in|came with) (?:the )?(?:response|answer|reply)\b|"
+    r"\b(?:received|got) (?:a )?text[- ]only (?:response|answer|reply)"
 )
 """A client that counts what an answer brought."""
 REFUSED_OFFER = pattern(

@@ -104,7 +104,7 @@ _STREAM = re.compile(
 """`[conn=42]`, `session#3`: what tells several sessions in one log apart."""
 TAG_WITHIN = 100
 """Characters at the start of a line in which that is looked for."""
-_CUT = re.compile(r"\.\.\.|…")
+_CUT = re.compile(r"(?:\.\.\.|…)(?!.*[{\[(,]\s*$)")
 _WORTH = re.compile(
     r"\"?'?type'?\"?\s*[:=]|event_?[iI]d|status|\b(?:session|response)['\"]?\s*[:=]\s*\{|\{\s*$|\[\s*$|\($"
 )
@@ -244,7 +244,7 @@ class Printed:
             if len(self._seen) > SEEN:
                 del self._seen[next(iter(self._seen))]
         held = self._held
-        if held is not None and held.found.event.get("type") == kind and not _is_only_named(event):
+        if held is not None and held.found.event.get("type") == kind and _tells_more(line, held):
             self._held = None
         else:
             yield from self._let_go()
@@ -446,6 +446,13 @@ def _without_time(line: str, start: int, end: int) -> str:
 
 def _is_only_named(event: Mapping[str, Any]) -> bool:
     return event.get(NAMED) is True
+
+
+def _tells_more(line: Line, held: Line) -> bool:
+    """The body of what was only named, or its name once more and the time with it."""
+    if not _is_only_named(line.found.event):
+        return True
+    return held.found.t is None and line.found.t is not None and len(line.found.event) >= len(held.found.event)
 
 
 def _looks_like_a_tag(text: str, at: int) -> bool:
