@@ -239,7 +239,7 @@ def audio_tail_missing(model: SessionModel, record: Record) -> Iterator[Finding 
         return
     if answer is None or answer.done is None or answer.status != "completed" or answer.speech is not None:
         return
-    act = model.last.newest(*USER_ACTS, "mute.chosen", "line.lost", "line.hanging_up", "device.lost")
+    act = model.last.newest(*USER_ACTS, "response.cancel", "line.lost", "line.hanging_up", "device.lost")
     if model.is_ended or (act is not None and act.seq > answer.created.seq):
         return
     if model.new_input is not None and model.new_input.seq > answer.done.seq:

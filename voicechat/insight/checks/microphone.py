@@ -354,8 +354,6 @@ def mic_open_during_playback(model: SessionModel, record: Record) -> Iterator[Fi
 MIC_REOPENED_TOO_EARLY = "mic-reopened-too-early"
 CLOSE_BY = 0.5
 """Seconds: a mic that opens so shortly before the last sound took the end of the sound for its own."""
-
-
 AHEAD = 1.5
 """Seconds before its first sound in which a client closes the mic for an answer."""
 

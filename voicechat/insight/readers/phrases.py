@@ -217,7 +217,7 @@ ACTS = pattern(
     r"\bbarge-?in\b.{0,16}\b(?:detected|triggered|started|requested|granted|happened)\b|\buser barge",
     r"用户(?:打断|点击|按下|取消|停止)|手动(?:停止|取消|打断)",
 )
-_UNASKED = r"(?:1005|1006|1011|1012|1013|1014|1015|4\d\d\d)"
+_UNASKED = r"(?:100[2-9]|101[1-5]|4\d\d\d)"
 """Close codes of a connection that nobody ended on purpose."""
 FRAME = re.compile(r"(?:at |File \")")
 """A line inside a traceback: what happened stands above or below it."""
@@ -260,7 +260,7 @@ NO_REPLY = pattern(
 )
 OF_ANOTHER_SERVICE = pattern(
     r"redis|postgres|mysql|mongo|database|\bdb\b|sqlite|kafka|rabbitmq|smtp|supabase|firebase|sentry|analytics|prisma|"
-    r"elastic|hot-?reload|\bhmr\b|vite|webpack|favicon|socket\.io/"
+    r"elastic|health[ -]?check|hot-?reload|\bhmr\b|vite|webpack|favicon|socket\.io/"
 )
 """What is lost here is the connection to something beside the talk."""
 INTENDED = pattern(
@@ -294,7 +294,7 @@ NO_AUDIO = pattern(
     r"\b(?:response|answer|reply)\b.{0,30}\bwithout (?:any )?audio\b|\bhad_audio\W{1,3}false\b|"
     r"\b0 (?:bytes|frames|samples|chunks)\b.{0,12}\b(?:received|played)\b.{0,24}\b(?:session|call|turn|response)\b|"
     r"\bno audio (?:output |deltas? )?(?:in|came with) (?:the )?(?:response|answer|reply)\b|"
-    r"\b(?:received|got) (?:a )?text[- ]only (?:response|answer|reply)"
+    r"\b(?:received|got) (?:a )?text[- ]only (?:response|answer|reply)|\bnothing to play\b"
 )
 """A client that counts what an answer brought."""
 REFUSED_OFFER = pattern(
@@ -328,7 +328,7 @@ FAILS = pattern(
     r"❌|✗|✘|\[E\]|错误|失败|拒绝"
 )
 MENDED = pattern(r"reconnect(?:ed|ion successful)|connection (?:restored|re-?established)|重连成功")
-CLOSE_CODE = re.compile(r"\b(1001|1005|1006|1008|1011|1012|1013|4\d\d\d)\b")
+CLOSE_CODE = re.compile(r"\b(100[1-9]|101[1-5]|4\d\d\d)\b")
 _REFUSALS = r"(?<![:.\d])(40[0-9]|41[05]|422|429|50[0-4])\b(?! ?(?:ms|s\b|bytes|k?hz|kb|chars|tokens|samples|frames|%))"
 STATUS = pattern(
     r"(?:HTTP(?:/\d(?:\.\d)?)?|status(?:[ _]?code)?|状态码|response|server|返回|rejected|failed|error|错误)"

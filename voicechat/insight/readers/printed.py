@@ -87,9 +87,9 @@ _CODE = re.compile(
     r"^\s*\|.*\|\s*$|::test_\w|\b(?:pytest|npm|yarn|cargo|go) (?:-\w|run|test)\b|"
     r"\b(?:console|logger|logging|log)\.\w{1,12}\([\"'`f]|\.send\(JSON\.stringify|"
     r"^\s*(?:const|let|var|await|return|import|def|async|case|if|else|elif)\b[^\n]{0,200}[;:{}]\s*$|"
-    r"\$\{\w|\bthrow (?:new )?\w+\("
+    r"\$\{\w|\bthrow (?:new )?\w+\(|^\s*//|\w-?->>[+-]?\w|^\s*Note over\b"
 )
-"""A line of a program's source, of its tests or of a manual's table, which tells of nothing that happened."""
+"""A line of a program's source, of its tests or of a manual's table or diagram: nothing of it happened."""
 _CONTENT = re.compile(r"^\s*['\"]?(?:text|content|delta)['\"]?: ?(['\"]).*\1,?\s*$")
 """A line out of an object that was printed: what somebody says."""
 _PLAIN = re.compile(r"[\[(\x1b=#*\\]")
@@ -235,9 +235,9 @@ class Printed:
         kind, id = str(event.get("type")), str(event.get("event_id") or "")
         if id and (kind, id) in self._seen:
             return
-        if _is_only_named(event) and line.number - self._whole.get(kind, -NEAR) < NEAR:
+        if NAMED in event and line.number - self._whole.get(kind, -NEAR) < NEAR:
             return  # a handler's word about what was just printed as a whole
-        if not _is_only_named(event):
+        if NAMED not in event:
             self._whole[kind] = line.number
         if id:
             self._seen[kind, id] = None
@@ -248,7 +248,7 @@ class Printed:
             self._held = None
         else:
             yield from self._let_go()
-        if _is_only_named(event):
+        if NAMED in event:
             self._held = line
         else:
             yield line
@@ -367,7 +367,8 @@ class Printed:
         if name:
             yield Line(number, Found(event, t, direction_of(name, told)))
         acts = list(narrated(IN_TEXT.sub(" ", rest) if name else rest))
-        if is_prose and t is None and (len(rest.split()) >= PROSE or not _tells_turn(acts)):
+        is_of_turn = any(act["type"].startswith(TURN) for act in acts)
+        if is_prose and t is None and (len(rest.split()) >= PROSE or not is_of_turn):
             if not any(act.get("words") for act in acts):
                 yield from (Line(number, Found(one, t, "local")) for one in complaints_in(rest))
         for act in acts:
@@ -386,10 +387,6 @@ class Printed:
                 continue
             return name, match.end()
         return short_name(rest) or ("", 0)
-
-
-def _tells_turn(acts: list[Mapping[str, Any]]) -> bool:
-    return any(act["type"].startswith(TURN) for act in acts)
 
 
 def _refused_instead(name: str, rest: str) -> Mapping[str, Any] | None:
@@ -444,15 +441,11 @@ def _without_time(line: str, start: int, end: int) -> str:
     return f"{head} {rest}" if len(_HEAD_WORD.findall(head)) > MOST_HEAD_WORDS else rest
 
 
-def _is_only_named(event: Mapping[str, Any]) -> bool:
-    return event.get(NAMED) is True
-
-
 def _tells_more(line: Line, held: Line) -> bool:
     """The body of what was only named, or its name once more and the time with it."""
-    if not _is_only_named(line.found.event):
-        return True
-    return held.found.t is None and line.found.t is not None and len(line.found.event) >= len(held.found.event)
+    event, known = line.found.event, held.found.event
+    is_timed = held.found.t is None and line.found.t is not None
+    return NAMED not in event or (is_timed and len(event) >= len(known))
 
 
 def _looks_like_a_tag(text: str, at: int) -> bool:
