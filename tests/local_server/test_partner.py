@@ -69,8 +69,8 @@ def test_a_negation_a_question_or_a_half_heard_command_does_nothing(text: str) -
     assert act_of(text, ()) == ""
 
 
-def test_there_are_a_hundred_sentences_that_must_do_nothing_and_forty_that_must() -> None:
-    assert len(set(NEVER)) >= 100 and all(kind.strip() for kind in (NEGATIONS, QUESTIONS, HALF_HEARD))
+def test_there_are_two_hundred_sentences_that_must_do_nothing_and_forty_that_must() -> None:
+    assert len(set(NEVER)) >= 200 and all(kind.strip() for kind in (NEGATIONS, QUESTIONS, HALF_HEARD))
     assert sum(len(wordings.split("|")) for wordings in MUST.values()) >= 40
 
 
@@ -131,6 +131,7 @@ def test_it_says_again_what_it_said_and_what_it_heard() -> None:
         ('Please say "Welcome aboard" to the user.', "Welcome aboard"),
         ('Repeat the following text: "Hold the line."', "Hold the line."),
         ("Repeat the following text exactly: Hold the line.", "Hold the line."),
+        ('Never say "as an AI". Do not read "hello" aloud.', "Good afternoon! I am Echo"),
         ("You are a friendly assistant.", "Good afternoon! I am Echo"),
     ],
 )

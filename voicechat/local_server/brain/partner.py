@@ -15,6 +15,7 @@ import operator
 import re
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
+from itertools import pairwise
 
 from voicechat.local_server.brain import CallTool, FunctionTool, Output, Say, ToolOutput, Turn
 from voicechat.local_server.brain.numbers import as_digits, is_exact, with_digits
@@ -97,7 +98,7 @@ def _rule_answer(turn: Turn) -> tuple[str, ...] | None:
     if (echoed := _repeated(turn.text)) is not None:
         return (echoed,)
     line = understood(turn.text)
-    rule = next((rule for pattern, rule in _RULES if pattern.fullmatch(line)), None)
+    rule = next((rule for pattern, rule in _RULES if re.fullmatch(pattern, line)), None)
     if rule:
         return rule(turn)
     result = worked_out(line)
@@ -114,16 +115,15 @@ def _at_a_loss(turn: Turn) -> tuple[str, ...]:
 
 
 _TOLD_TO_SAY = re.compile(
-    r"\b(?:say|repeat|read)\b[^\"“]{0,80}[\"“]([^\"”]{1,500})[\"”]"
-    r"|^\W*(?:please )?(?:say|repeat|read)\b[^\"“:\n]{0,80}:\s*(\S.{0,500})",
-    re.IGNORECASE | re.DOTALL,
+    r"(?i)(?<!not )(?<!n't )(?<!never )\b(?:say|repeat|read)\b[^\"“]{0,80}[\"“]([^\"”]{1,500})[\"”]"
 )
 
 
 def _opening(turn: Turn) -> tuple[str, ...]:
     """An answer was asked for without a question: what the instructions want said, or a greeting."""
-    if told := _TOLD_TO_SAY.search(turn.instructions):
-        return ((told[1] or told[2]).strip(),)
+    told = _TOLD_TO_SAY.search(turn.instructions)
+    if words := told[1].strip() if told else _repeated(turn.instructions):
+        return (words,)
     hour = turn.now.hour
     greeting = "Good morning" if 5 <= hour < 12 else "Good afternoon" if 12 <= hour < 18 else "Good evening"
     return (f"{greeting}! I am Echo, the practice partner of voicechat. Ask what I can do.",)
@@ -132,25 +132,22 @@ def _opening(turn: Turn) -> tuple[str, ...]:
 # What it understands.
 
 _TOKEN = re.compile(r"\d{1,2}:\d{2}|\d+(?:\.\d+)?(?:st|nd|rd|th)?(?!\d)|[^\W\d_]+(?:'[^\W\d_]+)*|[-+*/^%√²³×÷]")
-_SPELLINGS = tuple(
-    (re.compile(pattern), words)
-    for pattern, words in (
-        (r"[’‘]", "'"),
-        (r"−", "-"),
-        (r"\bwon't\b", "will not"),
-        (r"\bcan't\b|\bcannot\b", "can not"),
-        (r"n't\b", " not"),
-        (r"\blet's\b", "let us"),
-        (r"\b(what|who|how|that|it|there)'s\b", r"\1 is"),
-        (r"\bi'd\b", "i would"),
-        (r"\bi'm\b", "i am"),
-        (r"\bokay\b", "ok"),
-        (r"(?<=\d),(?=\d{3}\b)", ""),
-        (r"(?<=\d)\s*x\s*(?=\d)", " times "),
-        (r"(?<=[a-z])-(?=[a-z])", " "),
-        (r"\b(plus|minus|times|divided by) for(?=\W*$)", r"\1 4"),  # as the recogniser may write them
-        (r"\b(plus|minus|times|divided by) too?(?=\W*$)", r"\1 2"),
-    )
+_SPELLINGS = (
+    (r"[’‘]", "'"),
+    (r"−", "-"),
+    (r"\bwon't\b", "will not"),
+    (r"\bcan't\b|\bcannot\b", "can not"),
+    (r"n't\b", " not"),
+    (r"\blet's\b", "let us"),
+    (r"\b(what|who|how|that|it|there)'s\b", r"\1 is"),
+    (r"\bi'd\b", "i would"),
+    (r"\bi'm\b", "i am"),
+    (r"\bokay\b", "ok"),
+    (r"(?<=\d),(?=\d{3}\b)", ""),
+    (r"(?<=\d)\s*x\s*(?=\d)", " times "),
+    (r"(?<=[a-z])-(?=[a-z])", " "),
+    (r"\b(plus|minus|times|divided by) for(?=\W*$)", r"\1 4"),  # as the recogniser may write them
+    (r"\b(plus|minus|times|divided by) too?(?=\W*$)", r"\1 2"),
 )
 _FILLERS = frozenset("um uh er erm uhm please kindly just".split())
 _HELLO = r"(?:hello|hallo|hi|hey|hiya|howdy|greetings|good (?:morning|afternoon|evening|day))"
@@ -166,7 +163,7 @@ def understood(text: str) -> str:
     """The utterance for rules: small letters, numbers as digits, without punctuation, fillers and politeness."""
     text = text[:LONGEST_TEXT].lower()
     for pattern, words in _SPELLINGS:
-        text = pattern.sub(words, text)
+        text = re.sub(pattern, words, text)
     plain = " ".join(token for token in _TOKEN.findall(text) if token not in _FILLERS)
     return " ".join(with_digits(_ENDING.sub("", _OPENING.sub("", plain)).split()))
 
@@ -214,67 +211,66 @@ def _always(*sentences: str) -> Rule:
     return lambda turn: sentences
 
 
-_RULES: tuple[tuple[re.Pattern[str], Rule], ...] = tuple(
-    (re.compile(pattern), rule)
-    for pattern, rule in (
-        (rf"(?:no )?{_STOP}{_AFTER_STOP}(?: (?:and )?{_STOP}{_AFTER_STOP})*",
-         lambda turn: () if turn.by_voice else ("OK.",)),
-        (rf"(?:{_HELLO} ?)+(?:there|echo|again|you)*(?: how are you)?", _opening),
-        (
-            r"(?:(?:do you know|tell me) )?(?:what time (?:is it|it is)|(?:what is )?the (?:current |exact )?time)"
-            r"|do you have the time|what is the time|what time do we have",
-            _time,
-        ),
-        (
-            r"(?:tell me )?(?:what|which) (?:day|date|weekday|day of the week) (?:is (?:it|today)|it is|do we have)"
-            r"(?: today)?|(?:tell me |what is )(?:the|today's) (?:date|day)(?: (?:today|of today))?|what is today",
-            _date,
-        ),
-        (
-            r"(?:(?:tell|read|give) (?:me |us )?|i (?:want|would like) (?:to hear )?)?(?:a|another|1|the|your)"
-            r"(?: (?:very|really))?(?: (?:long|short|good|nice|little|bedtime))? story(?: about (?:\w+ ){0,3}\w+)?"
-            r"|(?:tell|read) (?:me )?(?:something|anything) long|talk for a (?:while|minute|bit)|keep talking",
-            _always(*STORY),
-        ),
-        (r"(?:go on|continue|carry on|go ahead|keep going|proceed|what (?:then|happened next))(?: the story)?", _go_on),
-        (
-            r"(?:say|repeat) (?:that|it|this|yourself|what you said)(?: again| once more)?|what did you(?: just)? say"
-            r"|pardon|pardon me|come again|say again|repeat",
-            _last("assistant", "", "I have not said anything yet."),
-        ),
-        (
-            r"what (?:did i(?: just)? say|did you (?:hear|understand)|have i said)|repeat what (?:i said|you heard)",
-            _last("user", "You said: ", "You have not said anything before that."),
-        ),
-        (
-            r"(?:tell me )?what (?:else )?(?:can|could|do) (?:you|i|we) (?:do|say|ask|try)(?: here)?|help(?: me)?"
-            r"|i need help|who (?:are you|is this)|what are you|what is your name|introduce yourself|how does this work"
-            r"|tell me about yourself|what should i (?:say|ask|try|do)|are you (?:a |an )?(?:human|robot|machine|ai)",
-            _always(*_WHO),
-        ),
-        (
-            r"(?:how (?:do|can) (?:i|we) |can (?:i|you|we) )?(?:get|use|install|start|add|connect|make|run)(?: you)?"
-            r"(?: (?:a|an|the|better|real|thinking|smarter|local|other|another|large))*"
-            r" (?:ollama|llm|ai|language model|chat model|model|assistant|brain|lm studio|vllm|llama cpp|openai"
-            r"|chat server|smarter|better)(?: here| with you)?",
-            _always(*_MODELS),
-        ),
-        (r"(?:can you|do you) hear me|are you there|(?:mic(?:rophone)? )?(?:test|testing|check)(?: 1 2(?: 3)?)?",
-         _always("Yes, I hear you.")),
-        (r"how are you(?: doing)?(?: today)?",
-         _always("Everything here is working, thank you. What can I do for you?")),
-        (r"(?:thanks|thank you)(?: (?:so|very) much| a lot| echo)?", _always("You are welcome.")),
-        (r"(?:bye|goodbye|good bye|bye bye|see you|good night)(?: echo| later)?", _always("Goodbye!")),
-    )
+_RULES: tuple[tuple[str, Rule], ...] = (
+    (rf"(?:no )?{_STOP}{_AFTER_STOP}(?: (?:and )?{_STOP}{_AFTER_STOP})*",
+     lambda turn: () if turn.by_voice else ("OK.",)),
+    (rf"(?:{_HELLO} ?)+(?:there|echo|again|you)*(?: how are you)?", _opening),
+    (
+        r"what time (?:is it|do we have)|(?:do you know|tell me) what (?:time (?:is it|it is)|the time is)"
+        r"|(?:what is|do you know|do you have|have you got|tell me) the (?:current |exact )?time",
+        _time,
+    ),
+    (
+        r"(?:tell me )?(?:what|which) (?:day|date|weekday|day of the week) (?:is (?:it|today)|it is|do we have)"
+        r"(?: today)?|(?:tell me |what is )(?:the|today's) (?:date|day)(?: (?:today|of today))?|what is today",
+        _date,
+    ),
+    (
+        r"(?:(?:tell|read|give) (?:me |us )?|i (?:want|would like) (?:to hear )?)(?:a|another|1|the|your)"
+        r"(?: (?:very|really))?(?: (?:long|short|good|nice|little|bedtime))? story(?: about (?:\w+ ){0,3}\w+)?"
+        r"|(?:tell|read) (?:me )?(?:something|anything) long|talk for a (?:while|minute|bit)|keep talking",
+        _always(*STORY),
+    ),
+    (r"(?:go on|continue|carry on|go ahead|keep going|proceed|what (?:then|happened next))(?: the story)?", _go_on),
+    (
+        r"(?:say|repeat) (?:that|it|this|what you said) (?:again|once more)|what did you(?: just)? say"
+        r"|repeat (?:that|it|yourself|what you said)|pardon|pardon me|come again|say again",
+        _last("assistant", "", "I have not said anything yet."),
+    ),
+    (
+        r"what (?:did i(?: just)? say|did you (?:hear|understand)|have i said)|repeat what (?:i said|you heard)",
+        _last("user", "You said: ", "You have not said anything before that."),
+    ),
+    (
+        r"(?:tell me )?what (?:else )?(?:can|could|do) (?:you|i|we) (?:do|say|ask|try)(?: here)?|help(?: me)?"
+        r"|i need help|who (?:are you|is this|am i (?:talking|speaking) (?:to|with))|what are you(?: able to do)?"
+        r"|what is your name|introduce yourself|how does this work"
+        r"|tell me about yourself|what should i (?:say|ask|try|do)|are you (?:a |an )?(?:human|robot|machine|ai)",
+        _always(*_WHO),
+    ),
+    (
+        r"(?:how (?:do|can) (?:i|we) |can (?:i|you|we) )?(?:make you (?:smarter|better)"
+        r"|(?:get|use|install|start|add|connect|make|run)"
+        r"(?: (?:a|an|the|better|real|thinking|smarter|local|other|another|large))*"
+        r" (?:ollama|llm|ai|language model|chat model|model|assistant|brain|lm studio|vllm|llama cpp|openai"
+        r"|chat server))(?: here| with you)?",
+        _always(*_MODELS),
+    ),
+    (r"(?:can you|do you) hear me|are you there|(?:mic(?:rophone)? (?:test|check)|test|testing)(?: 1 2(?: 3)?)?",
+     _always("Yes, I hear you.")),
+    (r"how are you(?: doing)?(?: today)?",
+     _always("Everything here is working, thank you. What can I do for you?")),
+    (r"(?:thanks|thank you)(?: (?:so|very) much| a lot| echo)?", _always("You are welcome.")),
+    (r"(?:bye|goodbye|good bye|bye bye|see you|good night)(?: echo| later)?", _always("Goodbye!")),
 )  # fmt: skip
 """Each must match the whole of `understood`; the first that does answers."""
 
+_BEFORE_QUOTE = r"(?:\s*[,.:;\"“'-][\s,.:;\"“'-]*|\s+(?!(?:is|was|means|and|if|when|what|why)\b))"
 _REPEAT = re.compile(
     r"^\W*(?:(?:ok|okay|now|hey|please|can you|could you|would you)\b[,\s]*)*"
-    r"(?:(?:repeat|say)(?: this| the following)? after me\b[\s,.:;\"“'-]*"
-    r"|(?:repeat|say|read)(?: exactly)? (?:the following|this|these|the)(?: (?:text|sentence|words?|phrase|line))?"
-    r"(?: exactly| to me)?\s*[:;,.\"“-][\s\"“]*"
-    r"|say the (?:words?|sentence)\b[\s,:\"“]*)"
+    rf"(?:(?:repeat|say)(?: this| the following)? after me{_BEFORE_QUOTE}|say the (?:words?|sentence){_BEFORE_QUOTE}"
+    r"|(?:repeat|say|read)(?:(?: exactly)? (?:the following|this|these|the(?= \w))"
+    r"(?: (?:text|sentence|words?|phrase|line))?(?: exactly| to me)?\s*[:;,.\"“-]|(?: exactly)?\s*:)[\s\"“]*)"
     r"(\S.*?)[\s\"”]*$",
     re.IGNORECASE | re.DOTALL,
 )
@@ -284,31 +280,28 @@ def _repeated(text: str) -> str | None:
     """The words that are to be said; None when nothing is."""
     match = _REPEAT.match(text.strip()[:LONGEST_TEXT])
     words = match[1].strip() if match else ""
-    return words if any(char.isalnum() for char in words) and words.lower() != "please" else None
+    return words if any(token not in _FILLERS for token in _TOKEN.findall(words.lower())) else None
 
 
 # Sums.
 
 _N = r"(-?\d+(?:\.\d+)?)"
-_SUM_WORDS = tuple(
-    (re.compile(rf"(?<!\S)(?:{pattern})(?!\S)"), words)
-    for pattern, words in (
-        (rf"add {_N} (?:and|to|plus) {_N}|the sum of {_N} and {_N}", r"\1\3 + \2\4"),
-        (rf"(?:subtract|take) {_N} from {_N}", r"\2 - \1"),
-        (rf"multiply {_N} (?:by|and|with) {_N}", r"\1 * \2"),
-        (rf"divide {_N} by {_N}", r"\1 / \2"),
-        (r"(?:the )?(?:square root of|√)", "sqrt"),
-        (r"(?:percent|%) of", "/ 100 *"),
-        (r"(?:a |1 |the )?half of", "0.5 *"),
-        (r"twice|double", "2 *"),
-        (r"multiplied by|times|×", "*"),
-        (r"divided by|over|÷", "/"),
-        (r"to the power of", "^"),
-        (r"squared|²", "^ 2"),
-        (r"cubed|³", "^ 3"),
-        (r"plus", "+"),
-        (r"minus|less", "-"),
-    )
+_SUM_WORDS = (
+    (rf"add {_N} (?:and|to|plus) {_N}|the sum of {_N} and {_N}", r"\1\3 + \2\4"),
+    (rf"(?:subtract|take) {_N} from {_N}", r"\2 - \1"),
+    (rf"multiply {_N} (?:by|and|with) {_N}", r"\1 * \2"),
+    (rf"divide {_N} by {_N}", r"\1 / \2"),
+    (r"(?:the )?(?:square root of|√)", "sqrt"),
+    (r"(?:percent|%) of", "/ 100 *"),
+    (r"(?:a |1 |the )?half of", "0.5 *"),
+    (r"twice|double", "2 *"),
+    (r"multiplied by|times|×", "*"),
+    (r"divided by|over|÷", "/"),
+    (r"to the power of", "^"),
+    (r"squared|²", "^ 2"),
+    (r"cubed|³", "^ 3"),
+    (r"plus", "+"),
+    (r"minus|less", "-"),
 )
 _SUM_OPENING = re.compile(
     r"^(?:(?:tell me |do you know )?(?:what|how much)(?: is| are| does| do)?|calculate|compute|work out) "
@@ -341,7 +334,7 @@ def worked_out(line: str) -> str | None:
     asked = _SUM_ENDING.sub("", _SUM_OPENING.sub("", line))
     sum_ = re.sub(r"^minus (?=\d)", "-", asked)
     for pattern, words in _SUM_WORDS:
-        sum_ = pattern.sub(words, sum_)
+        sum_ = re.sub(rf"(?<!\S)(?:{pattern})(?!\S)", words, sum_)
     items = _ROOT.sub(lambda match: str(Fraction(float(match[1]) ** 0.5).limit_denominator(10**9)), sum_).split()
     is_shaped = all(_NUMBER.fullmatch(one) for one in items[::2]) and all(one in _OPERATORS for one in items[1::2])
     if not is_shaped or len(items) % 2 == 0 or (len(items) == 1 and "sqrt" not in sum_):
@@ -380,19 +373,22 @@ _VERBS = (
         "flip toss schedule remind transfer look".split()
     )
 )
-_GLUE = frozenset("the a an my our to for of in on at with by like it today now tonight please and is percent".split())
-"""Words that may remain when everything else is understood."""
+_UNITS = frozenset("second minute hour day".split())
+"""Of a number; one that an argument's name has must be said."""
+_GOES_ON = frozenset("the a an my our to for of in on at with by and is".split())
+_GLUE = _GOES_ON | frozenset("like it today now tonight please percent tool function".split())
+"""Words that may remain when everything else is understood; behind one of `_GOES_ON` more was to be said."""
 _FUNCTION_WORDS = frozenset(
     "i you he she we they me him us them my your his her our their this that these those is are was were be been do "
     "does did have has had will would can could should may might must and or but if when why how what who the a an so "
-    "in on at of to for with by from it as".split()
+    "in on at of to for with by from about near it as".split()
 ) | _NEGATIONS  # fmt: skip
 _GENERAL = frozenset("tool function current info data status the a an of for in by to user value".split())
 _PLACES = frozenset("city location place town country region address".split())
 _FREE_TEXT = frozenset("query text message question prompt content input request task topic".split())
-"""Names of arguments for which the whole utterance will do when the function itself was named."""
+"""Names of arguments for which the whole utterance will do when the tool itself was named, or must be called."""
 _PREPOSITIONS = frozenset("in at for of from to near on about with".split())
-_QUESTION = re.compile(r"(?:what is|what are|how is|how are|show me|tell me|give me) (?:the|my|our|today's)")
+_QUESTION = re.compile(r"(?:(?:what|how) (?:is|are)|(?:show|tell|give) me|i want to know) (?:the|my|our|today's)")
 _NAMED = re.compile(r"(?:call|run|use|execute|invoke)(?: the)?(?: tool| function)?")
 
 
@@ -407,7 +403,8 @@ def _call(turn: Turn, *, must: bool = False) -> Answer | None:
     """
     words = _spaced(turn)
     low = [word.lower() for word in words]
-    if not must and any(word in _NEGATIONS or word.endswith("n't") for word in low):
+    is_doubtful = turn.text.rstrip().endswith("?") and turn.text.split()[0].lower() in _VERBS - _GETTERS
+    if not must and (is_doubtful or any(word in _NEGATIONS or word.endswith("n't") for word in low)):
         return None
     tools = [tool for tool in turn.tools if tool.name == turn.tool_choice] or list(turn.tools)
     wanted = [(tool, left) for tool in tools if (left := _without_name(tool, words, low)) is not None]
@@ -416,12 +413,13 @@ def _call(turn: Turn, *, must: bool = False) -> Answer | None:
         try:
             arguments, rest = _arguments(tool, left, has_capitals=turn.text != turn.text.lower())
         except _Missing as missing:
-            if str(missing) in _FREE_TEXT and words and (must or (_NAMED.match(" ".join(low)) and not left)):
+            if str(missing) in _FREE_TEXT and words and (must or ("tool" in low and not {*left} - {"tool"})):
                 return (CallTool(tool.name, json.dumps({str(missing): turn.text.strip()}, ensure_ascii=False)),)
             need = f"{tool.name.replace('_', ' ')}, but it needs the {str(missing).replace('_', ' ')}"
             question = question or (Say(f"I could use {need}. Say it all in one sentence."),)
             continue
-        if must or all(word.lower() in _GLUE for word in rest):
+        is_half = rest[-1:] == words[-1:] and rest[-1:] and rest[-1].lower() in _GOES_ON
+        if must or (not is_half and all(word.lower() in _GLUE for word in rest)):
             return (CallTool(tool.name, json.dumps(arguments, ensure_ascii=False)),)
     return question
 
@@ -461,6 +459,8 @@ def _without_name(tool: FunctionTool, words: Sequence[str], low: Sequence[str]) 
         after = len(named[0].split())
         for skip in range(len(name)):
             size = len(name) - skip
+            if skip and name[skip - 1] in _VERBS:
+                break
             if list(low[after : after + size]) == name[skip:]:
                 return list(words[after + size :])
     if (question := _QUESTION.match(line)) and (getter := next((word for word in name if word in _GETTERS), "")):
@@ -503,9 +503,9 @@ def _arguments(tool: FunctionTool, words: Sequence[str], *, has_capitals: bool) 
         if is_text and not is_needed:
             continue
         value, start, end = _text(name, left, list(properties), has_capitals) if is_text else _value(schema, left)
-        if value is not None:
+        own = set() if is_text else {_stem(word) for word in _name_words(name)}
+        if value is not None and own & _UNITS <= {_stem(word.lower()) for word in left}:
             arguments[name] = value
-            own = set() if is_text else {_stem(word) for word in _name_words(name)}
             left = [word for word in left[:start] + left[end:] if _stem(word.lower()) not in own]
         elif is_needed:
             raise _Missing(name)
@@ -540,7 +540,8 @@ def _text(name: str, words: list[str], names: list[str], has_capitals: bool) -> 
         end = min(ends, default=len(words))
         end -= end > start and low[end - 1] in ("and", "with")
     else:
-        at = next((at for at, word in enumerate(low) if word in _PREPOSITIONS), len(words))
+        pairs = enumerate(pairwise([*low, ""]))
+        at = next((at for at, (word, then) in pairs if word in _PREPOSITIONS and then not in _PREPOSITIONS), len(words))
         start, end = at + 1, len(words)
         start += start < end and low[start] == "the"
         while end > start and low[end - 1] in ("today", "now", "tonight", "tomorrow", "like"):
@@ -557,7 +558,7 @@ def _may_be(name: str, value: list[str], has_capitals: bool) -> bool:
         return False
     if not _PLACES & set(_name_words(name)):
         return True
-    is_name = value[0][:1].isupper() or not has_capitals
+    is_name = (value[0][:1] + value[-1][:1]).isupper() or not has_capitals
     return is_name and len(value) <= 4 and not _FUNCTION_WORDS & set(low)
 
 
