@@ -145,6 +145,9 @@ _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?=\s*(?:[,}\])\n]|$))")
 _WORDS: dict[str, bool | None] = {"true": True, "True": True, "false": False, "False": False}
 _WORDS |= dict.fromkeys(("null", "None", "nil", "undefined", "None()", "<null>", "NULL"))
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "0": "\0"}
+_ESCAPED = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.S)
+_STRINGS = {quote: re.compile(rf"(?:[^{quote}\\]+|\\.|\\$)*+", re.S) for quote in "\"'`"}
+"""What stands between two of these marks."""
 _ENDS = ",}])\n"
 
 
@@ -164,6 +167,10 @@ def read_loose(text: str, at: int) -> Loose | None:
     if not isinstance(value, dict | list):
         return None
     return Loose(value, at + reader.at, not reader.is_cut)
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    return chr(int(match[1], 16)) if match[1] else _ESCAPES.get(match[2], match[2])
 
 
 class _Reader:
@@ -258,28 +265,11 @@ class _Reader:
                 self.at += 1
 
     def _string(self, quote: str) -> str:
-        self.at += 1
-        out: list[str] = []
-        while self.at < len(self.text):
-            mark = self.text[self.at]
-            if mark == "\\" and self.at + 1 < len(self.text):
-                out.append(self._escape())
-                continue
-            self.at += 1
-            if mark == quote:
-                return "".join(out)
-            out.append(mark)
-        self.is_cut = True
-        return "".join(out)
-
-    def _escape(self) -> str:
-        mark = self.text[self.at + 1]
-        digits = self.text[self.at + 2 : self.at + 6]
-        if mark == "u" and re.fullmatch(r"[0-9a-fA-F]{4}", digits):
-            self.at += 6
-            return chr(int(digits, 16))
-        self.at += 2
-        return _ESCAPES.get(mark, mark)
+        run = _STRINGS[quote].match(self.text, self.at + 1)
+        assert run is not None  # it may be empty
+        self.is_cut = self.is_cut or run.end() == len(self.text)
+        self.at = min(run.end() + 1, len(self.text))
+        return _ESCAPED.sub(_unescaped, run[0]) if "\\" in run[0] else run[0]
 
     def _bare(self, *, is_bare_map: bool) -> Any:
         """A word, or in maps without quotes a whole sentence: it goes on until a comma that a key follows."""

@@ -87,9 +87,11 @@ _CODE = re.compile(
     r"^\s*\|.*\|\s*$|::test_\w|\b(?:pytest|npm|yarn|cargo|go) (?:-\w|run|test)\b|"
     r"\b(?:console|logger|logging|log)\.\w{1,12}\([\"'`f]|\.send\(JSON\.stringify|"
     r"^\s*(?:const|let|var|await|return|import|def|async|case|if|else|elif)\b[^\n]{0,200}[;:{}]\s*$|"
-    r"\$\{\w|\bthrow (?:new )?\w+\(|^\s*//|\w-?->>[+-]?\w|^\s*Note over\b"
+    r"\$\{\w|\bthrow (?:new )?\w+\("
 )
-"""A line of a program's source, of its tests or of a manual's table or diagram: nothing of it happened."""
+"""A line of a program's source, of its tests or of a manual's table: nothing of it happened."""
+_NOTES = ("//", "Note over ")
+"""How comments in a program and in a diagram begin; `->>` is an arrow of one."""
 _CONTENT = re.compile(r"^\s*['\"]?(?:text|content|delta)['\"]?: ?(['\"]).*\1,?\s*$")
 """A line out of an object that was printed: what somebody says."""
 _PLAIN = re.compile(r"[\[(\x1b=#*\\]")
@@ -291,7 +293,8 @@ class Printed:
             yield Line(number, Found(told, t, "in" if told["type"] == "error" else "local"))
 
     def _begin(self, number: int, rest: str, t: float | None) -> Iterator[Line]:
-        if not rest.strip() or _CODE.search(rest) or _CONTENT.match(rest):
+        plain = rest.lstrip()
+        if not plain or plain.startswith(_NOTES) or "->>" in rest or _CODE.search(rest) or _CONTENT.match(rest):
             return
         told = _direction(rest)
         if '\\"type\\"' in rest:
