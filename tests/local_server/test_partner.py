@@ -174,6 +174,12 @@ def test_arguments_may_be_said_by_their_names(text: str) -> None:
     assert json.loads(called.arguments) == dict(zip(names, ("Asia/Tokyo", "14:30", "Europe/Berlin"), strict=True))
 
 
+def test_an_argument_called_second_is_a_place_and_not_a_time() -> None:
+    number = {"type": "integer"}
+    add = FunctionTool("add", "", {"properties": {"first": number, "second": number}, "required": ["first", "second"]})
+    assert act_of("Call add with 20 and 22", (add,)) == 'add {"first": 20, "second": 22}'
+
+
 @each(("text", "missing"), [("What is the weather?", "city"), ("Set a timer.", "minutes"), ("Call add with 20", "b")])
 def test_an_argument_that_was_not_said_is_asked_for_and_not_invented(text: str, missing: str) -> None:
     assert f"needs the {missing}" in said(answer_to(turn(text, *TOOLS)))

@@ -373,8 +373,8 @@ _VERBS = (
         "flip toss schedule remind transfer look".split()
     )
 )
-_UNITS = frozenset("second minute hour day".split())
-"""Of a number; one that an argument's name has must be said."""
+_UNITS = frozenset("seconds minute minutes hour hours day days".split())
+"""Of a number; one that an argument's name has must be said. `second` counts places."""
 _GOES_ON = frozenset("the a an my our to for of in on at with by and is".split())
 _GLUE = _GOES_ON | frozenset("like it today now tonight please percent tool function".split())
 """Words that may remain when everything else is understood; behind one of `_GOES_ON` more was to be said."""
@@ -503,8 +503,9 @@ def _arguments(tool: FunctionTool, words: Sequence[str], *, has_capitals: bool) 
         if is_text and not is_needed:
             continue
         value, start, end = _text(name, left, list(properties), has_capitals) if is_text else _value(schema, left)
-        own = set() if is_text else {_stem(word) for word in _name_words(name)}
-        if value is not None and own & _UNITS <= {_stem(word.lower()) for word in left}:
+        named = () if is_text else _name_words(name)
+        own, units = ({_stem(word) for word in group} for group in (named, _UNITS.intersection(named)))
+        if value is not None and units <= {_stem(word.lower()) for word in left}:
             arguments[name] = value
             left = [word for word in left[:start] + left[end:] if _stem(word.lower()) not in own]
         elif is_needed:
