@@ -1,4 +1,7 @@
-"""The real LiteLLM proxy between us and our own server. It comes with the extra `interop`, else this is skipped."""
+"""The real LiteLLM proxy between us and our own server, if `litellm` is on PATH, else this is skipped.
+
+It cannot share our environment (`pipx install 'litellm[proxy]'`): it needs rich below 14, Textual one from 14.2 on.
+"""
 
 from __future__ import annotations
 
@@ -62,7 +65,7 @@ async def answering(url: str) -> None:
 
 
 @pytest.mark.timeout(180)
-@pytest.mark.skipif(LITELLM is None, reason="LiteLLM is not installed (extra `interop`)")
+@pytest.mark.skipif(LITELLM is None, reason="LiteLLM is not on PATH")
 async def test_a_talk_through_litellm_is_answered_over_both_transports(tmp_path: Path) -> None:
     async with local_server() as server, litellm(server.base_url, tmp_path) as url:
         for transport in ("websocket", "webrtc"):

@@ -306,7 +306,7 @@ CLIENTS = (
     ("livekit-plugins-openai", "1.8.9", "RealtimeModel and GPTLiveModel: speech, tools, delegation"),
     ("pipecat-ai", "1.14.0", "OpenAIRealtimeLLMService and OpenAILiveLLMService: speech, tools, delegation"),
     ("pydantic-ai", "2.62.0", "Agent.realtime with OpenAIRealtimeModel: speech, tools"),
-    ("litellm", "1.106.2", "its proxy, before this server or between voicechat and a service"),
+    ("litellm", "1.108.7", "its proxy, in another environment, before this server or between voicechat and a service"),
 )
 """Package, the newest version that talked with `voicechat serve`, and what was done with it.
 
