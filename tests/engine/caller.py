@@ -7,17 +7,18 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from voicechat.audio.path import AudioPath
 from voicechat.config.service_memory import ServiceMemory
 from voicechat.config.settings import Settings
 from voicechat.config.wish import plan
 from voicechat.core.effects import AudioEffect
-from voicechat.engine.assemble import DialectName, Lines
+from voicechat.engine.assemble import Lines
 from voicechat.engine.session import Session
 from voicechat.engine.ways import Ways
 from voicechat.journal.entry import Happening
+from voicechat.protocol.dialects import DialectName
 
 
 class Deck:
@@ -93,7 +94,7 @@ async def calling(
         watch=happened.append,
     )
 
-    def spoken() -> DialectName:
+    def spoken() -> DialectName | Literal[""]:
         config = session.state.configuration
         return config.dialect if config.effective else ""
 

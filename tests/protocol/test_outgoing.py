@@ -92,7 +92,7 @@ def test_what_beta_has_no_word_for_cannot_be_said_in_beta(event: ServerEvent | C
 
 
 @each("dialect", ["ga", "beta"])
-def test_what_null_says_is_said(dialect: DialectName) -> None:
+def test_a_null_setting_is_sent_as_null(dialect: DialectName) -> None:
     session: dict[str, Any] = {"type": "realtime", "audio": {"input": {"turn_detection": None}}}
     said = json.loads(encode(SessionUpdate(session=session), dialect))["session"]
     assert said == (session if dialect == "ga" else {"turn_detection": None})

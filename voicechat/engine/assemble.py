@@ -56,6 +56,7 @@ from voicechat.journal.rerun import last_state
 from voicechat.journal.tape import read_tape
 from voicechat.journal.tapes import find_tape
 from voicechat.local_server.spawn import LocalServer, start_local_server
+from voicechat.protocol.dialects import DialectName
 from voicechat.tasks import sentence, spawn
 from voicechat.tools.toolbox import Toolbox
 from voicechat.transports.target import LineOpened, LineTarget, secrets_of
@@ -113,7 +114,6 @@ def translator_for(settings: Settings, environ: Mapping[str, str], session: Sess
     return Translator(options, lambda: turn_views(session.state, session.clock()), session.tell, session.clock, watch)
 
 
-DialectName = Literal["", "ga", "beta", "xai"]
 _MOST_WAYS = 3
 """Attempts within one: the remembered way, the one without the beta's header, and the one from scratch."""
 
@@ -131,7 +131,7 @@ class Lines:
     uplink: AudioPath
     environ: Mapping[str, str] = field(repr=False)
     ways: Ways
-    spoken: Callable[[], DialectName] = lambda: ""
+    spoken: Callable[[], DialectName | Literal[""]] = lambda: ""
     """The dialect of the talk's session, once the service has shown which it is."""
     server: asyncio.Task[LocalServer] | None = None
     watch: asyncio.Task[None] | None = None
@@ -359,7 +359,7 @@ class Talk:
         notice = f"The {name} stopped after an error; the talk goes on."
         self.session.tell(on.SoundNoted(notice, "warning", "observer_stopped"))
 
-    def _spoken(self) -> DialectName:
+    def _spoken(self) -> DialectName | Literal[""]:
         """The dialect the service has shown by a session of its own; empty before."""
         config = self.session.state.configuration
         return config.dialect if config.effective else ""

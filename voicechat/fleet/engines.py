@@ -121,9 +121,11 @@ def on_ray(address: str, batches: Sequence[Batch]) -> Iterator[Read]:
     def is_death(error: Exception) -> bool:
         return isinstance(error, RayError) and not isinstance(error, RayTaskError)
 
+    def most() -> int:
+        return 2 * max(1, int(ray.cluster_resources().get("CPU", 1)))  # a cluster may grow, and lose machines
+
     try:
-        most = 2 * max(1, int(ray.cluster_resources().get("CPU", 1)))
-        yield from _read_all(batches, lambda batch, alone: task.remote(batch).future(), lambda: most, is_death)
+        yield from _read_all(batches, lambda batch, alone: task.remote(batch).future(), most, is_death)
     except RayTaskError as error:
         hint = "install the same version of voicechat on each machine of the cluster"
         raise ConfigError(f"a task of the cluster failed: {error.cause!r}", hint=hint) from error

@@ -318,8 +318,6 @@ class LiveSession(ClientSession):
                 self._done(response)
             case {"type": "error", "error": dict() as error} if error.get("code") != "response_cancel_not_active":
                 self._emit("error", error={**error, "code": str(error.get("code") or "server_error")})
-            case _:
-                pass
 
     def _calling(self, response_id: str) -> None:
         """The first sign of a function call that is not the client's: the beginning of a stream of Responses."""
