@@ -21,6 +21,8 @@ from voicechat.transports.endpoint import is_loopback
 
 SEND_WITHIN = 10.0
 """Seconds within which the head of a first request, and then the body of each, must have come."""
+LINGERS = 0.5
+"""Seconds in which the rest of a refused body is read and dropped, or its sender may not see the answer for a reset."""
 
 
 class _WithoutClients(logging.Filter):
@@ -46,7 +48,8 @@ class Visitor(web.RequestHandler):
     __slots__ = ("_leaves", "_visit_loop")
 
     def __init__(self, server: web.Server, loop: asyncio.AbstractEventLoop, **options: Any) -> None:
-        super().__init__(server, loop=loop, logger=LOG, access_log=NO_LOG, keepalive_timeout=SEND_WITHIN, **options)
+        options |= {"keepalive_timeout": SEND_WITHIN, "lingering_time": LINGERS}
+        super().__init__(server, loop=loop, logger=LOG, access_log=NO_LOG, **options)
         self._visit_loop = loop
         self._leaves: asyncio.TimerHandle | None = None
 
