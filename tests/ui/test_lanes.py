@@ -100,6 +100,19 @@ def test_an_empty_timeline_is_drawn_and_a_long_wait_is_a_warning() -> None:
     assert "▲ 1400 ms" in lane(drawn(history, Look(end=4.0)), "waits")
 
 
+def test_a_stop_while_nothing_is_said_does_not_cut_the_next_answer() -> None:
+    history = History()
+    for event in (
+        row(0.5, "stop.pressed", "local"),
+        row(1.0, "response.created", refs=("resp_7", "", "")),
+        row(1.2, "assistant.audible", "local"),
+        row(2.0, "response.done", refs=("resp_7", "", ""), response={"status": "completed"}),
+        row(3.0, "assistant.silent", "local", last_audible_at=2.9),
+    ):
+        history.take_row(event)
+    assert [mark.kind for mark in history.marks] == [] and [wait.kind for wait in history.waits] == []
+
+
 def test_what_a_closed_microphone_heard_is_not_in_your_colour() -> None:
     history = History()
     history.take_levels(1.0, -20.0, None, sent=False)

@@ -132,6 +132,7 @@ class History:
         self._vad_began_ms: object = None
         self._voice_ended: float | None = None
         self._cut_from: float | None = None
+        """When the sound that is heard was told to end."""
 
     def take_levels(self, at: float, you: float | None, assistant: float | None, *, sent: bool) -> None:
         self.now = max(self.now, at)
@@ -228,6 +229,7 @@ class History:
                 self._voice_ended = row.t
                 self._wait_for_answer(row.t)
             case "assistant.audible":
+                self._cut_from = None  # a stop before this sound was not of it
                 if self._voice_ended is not None and row.t - self._voice_ended < 60.0:
                     self._wait("answer", self._voice_ended, row.t)
                 self._voice_ended = None
