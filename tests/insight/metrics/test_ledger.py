@@ -116,6 +116,23 @@ def test_an_answer_cut_between_two_words_is_not_silenced_by_the_end_of_the_next(
     assert (turn.cut_by, turn.silent_in) == ("barge-in", None)
 
 
+def test_a_stop_while_nothing_sounds_cuts_no_answer_that_had_ended() -> None:
+    ended = (done(5.0, "r1"), here(6.0, "assistant.silent", last_audible_at=5.9), here(9.0, "stop.pressed"))
+    (turn,) = after(CREATED, *TURN, *ended).figures().turns
+    assert (turn.cut_by, turn.heard, turn.silent_in) == ("", None, None)
+
+
+def test_a_second_stop_cuts_no_answer_before_the_one_that_was_stopped() -> None:
+    later = [(at + 10, direction, {**event}) for at, direction, event in TURN]
+    for at, _, event in later:
+        event |= {name: at for name in ("began_at", "ended_at") if name in event}
+        event |= {"response": {"id": "r2"}} if "response" in event else {}
+    stops = (here(15.0, "stop.pressed"), here(15.1, "stop.pressed"), done(15.2, "r2", "cancelled"))
+    ended = (done(5.0, "r1"), here(6.0, "assistant.silent", last_audible_at=5.9))
+    first, second = after(CREATED, *TURN, *ended, *later, *stops).figures().turns
+    assert (first.cut_by, second.cut_by) == ("", "you")
+
+
 def test_the_pause_inside_an_answer_is_no_reaction_to_anything() -> None:
     (turn,) = after(CREATED, *TURN, here(5.0, "assistant.silent", last_audible_at=4.9)).figures().turns
     assert turn.silent_in is None and turn.cut_by == ""

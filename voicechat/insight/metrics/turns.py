@@ -98,6 +98,7 @@ class TurnClock:
         self._keep = keep
         self._by_response: dict[str, int] = {}
         self._count = 0
+        self._is_audible = False
         self._wants_silence: float | None = None
         self._voice_began: float | None = None
         self._voice_ended: float | None = None
@@ -238,6 +239,7 @@ class TurnClock:
         return True
 
     def _sound(self, at: float) -> None:
+        self._is_audible = True
         self._wants_silence = None  # it was silent then already: what begins now was not meant
         if self.turns and self.turns[-1].created_at is not None and self.turns[-1].first_sound_at is None:
             self._replace(len(self.turns) - 1, first_sound_at=at)
@@ -262,13 +264,16 @@ class TurnClock:
         return self._tool_moved(at, str(call_id), asks=False)
 
     def _cut(self, by: str, at: float) -> None:
+        """Of the newest answer that was heard; one that had ended, or was cut before, cannot be cut."""
         for place in range(len(self.turns) - 1, max(-1, len(self.turns) - 3), -1):
             turn = self.turns[place]
-            if turn.first_sound_at is not None and not turn.cut_by:
-                self._replace(place, cut_by=by, heard=max(0.0, at - turn.first_sound_at))
+            if turn.first_sound_at is not None:
+                if not turn.cut_by and (self._is_audible or not turn.status):  # silent: a pause between its sentences
+                    self._replace(place, cut_by=by, heard=max(0.0, at - turn.first_sound_at))
                 return
 
     def _silence(self, at: float) -> bool:
+        self._is_audible = False
         since, self._wants_silence = self._wants_silence, None
         if since is None:
             return False
