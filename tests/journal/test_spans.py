@@ -178,6 +178,10 @@ def test_export_of_a_tape_is_one_valid_trace_the_same_each_time(tmp_path: Path) 
     assert turns[1]["voicechat.interrupted_by"] == "barge_in"
     assert all(one["voicechat.wait.first_sound"] > 0 for one in turns)
     assert export(tmp_path / "tape") == text
+    (resource,) = (one["resource"] for one in json.loads(text)["resourceSpans"])
+    told = {one["key"]: one["value"] for one in resource["attributes"]}
+    # The SDK's own is another one in each process.
+    assert told["service.instance.id"] == {"stringValue": turns[0]["voicechat.turn_id"].partition("/")[0]}
     with_words = export(tmp_path / "tape", "--otlp-words")
     assert "zebra" in with_words and "kumquat" in with_words
     assert "zebra" not in export(tmp_path / "tape", "--otlp-words", "--redact")

@@ -116,7 +116,8 @@ class SessionSpans:
         self._provider = _slug(provider)
         self._words = words
         self._is_latest = LATEST in os.environ.get(OPT_IN, "").replace(",", " ").split()
-        self._resource = Resource.create({"service.name": "voicechat", "service.version": __version__})
+        service = {"name": "voicechat", "version": __version__, "instance.id": format_trace_id(self._trace)}
+        self._resource = Resource.create({f"service.{name}": value for name, value in service.items()})
         self._ledger = Ledger(prices=prices)
         self._open: dict[int, _Turn] = {}
         self._newest = 0
