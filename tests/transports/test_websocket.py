@@ -24,6 +24,7 @@ from voicechat.audio.sound_format import SoundFormat
 from voicechat.audio.stream_queue import StreamQueue
 from voicechat.errors import SignallingError
 from voicechat.transports import microphone, upgrade, websocket
+from voicechat.transports.line_codec import RealtimeCodec
 from voicechat.transports.target import LineTarget
 from voicechat.transports.websocket import WebSocketLine
 
@@ -227,7 +228,7 @@ async def test_a_service_that_never_answers_or_opens_only_to_close_has_refused(
 
 
 async def test_a_service_that_never_greets_is_open_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(websocket, "_FIRST_WORD", 0.05)
+    monkeypatch.setattr(RealtimeCodec, "patience", 0.05)
     async with talking(SocketServer(greeting=None)) as talk:
         assert talk.line.send('{"type": "x"}') == ""
         assert await asyncio.wait_for(talk.server.texts.get(), 5) == '{"type": "x"}'
@@ -509,7 +510,7 @@ def sine(rate: int, seconds: float) -> Pcm:
 
 async def test_the_address_and_the_names_are_those_of_translations_and_it_says_goodbye() -> None:
     server = SocketServer()
-    async with talking(server, uplink=lambda: hum(200, 0.02), translates=True, chunk=0.2) as talk:
+    async with talking(server, uplink=lambda: hum(200, 0.02), api="translation", chunk=0.2) as talk:
         assert server.seen[0].path.startswith("/v1/realtime/translations")
         await eventually(lambda: server.order.count("session.input_audio_buffer.append") >= 2)
         assert set(server.order) == {"session.input_audio_buffer.append"}
@@ -519,7 +520,7 @@ async def test_the_address_and_the_names_are_those_of_translations_and_it_says_g
 
 
 async def test_its_sound_is_played_at_the_rate_and_in_the_channels_it_names() -> None:
-    async with talking(translates=True, chunk=0.2) as talk:
+    async with talking(api="translation", chunk=0.2) as talk:
         for pcm, form in (
             (sine(24_000, 0.5), {}),
             (sine(24_000, 0.5), {"sample_rate": 24_000, "channels": 1}),
@@ -533,7 +534,7 @@ async def test_its_sound_is_played_at_the_rate_and_in_the_channels_it_names() ->
 
 
 async def test_after_a_flush_the_stream_goes_on_with_what_comes_next() -> None:
-    async with talking(translates=True, chunk=0.2) as talk:
+    async with talking(api="translation", chunk=0.2) as talk:
         await talk.server.say(piece(sine(24_000, 3.0)), '{"type":"session.output_transcript.delta","delta":"x"}')
         await talk.text("output_transcript")
         assert (await talk.play(0.5)).any()
@@ -552,7 +553,7 @@ async def test_odd_pieces_of_sound_end_nothing() -> None:
         {"delta": None},
         {},
     ]
-    async with talking(translates=True, chunk=0.2) as talk:
+    async with talking(api="translation", chunk=0.2) as talk:
         for one in odd:
             await talk.server.say(json.dumps({"type": "session.output_audio.delta", **one}))
         await talk.server.say(piece(sine(24_000, 0.5)), '{"type":"session.output_transcript.delta","delta":"x"}')

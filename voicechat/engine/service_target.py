@@ -8,7 +8,7 @@ from typing import Any
 from voicechat.config.providers import Provider, address
 from voicechat.config.secrets import TOKEN_ACCESS, filled
 from voicechat.config.settings import Settings
-from voicechat.transports.target import LineTarget
+from voicechat.transports.target import Api, LineTarget
 
 
 def service_target(
@@ -21,6 +21,9 @@ def service_target(
 ) -> LineTarget:
     """The target of one call with this session. Raises ConfigError for a header whose variable is not set."""
     model = str(session.get("model", ""))
+    api: Api = "translation" if session.get("type") == "translation" else "realtime"
+    if provider.dialect == "live":
+        api = "live"
     return LineTarget(
         base_url=base_url,
         key=key,
@@ -41,8 +44,7 @@ def service_target(
         input_format=(provider.input_format, provider.input_rate),
         output_format=(provider.output_format, provider.output_rate),
         chunk=provider.chunk,
-        translates=session.get("type") == "translation",
-        is_live=provider.dialect == "live",
+        api=api,
         insecure=settings.insecure,
         quirks=provider.quirks,
     )

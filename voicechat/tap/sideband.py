@@ -25,8 +25,7 @@ from voicechat.tap.server import NO_CODE
 from voicechat.tap.session import Session
 from voicechat.tasks import spawn
 from voicechat.transports.endpoint import endpoint
-from voicechat.transports.live import SESSIONS
-from voicechat.transports.target import LineTarget
+from voicechat.transports.target import PATHS, LineTarget
 from voicechat.transports.upgrade import Upgraded, upgrade
 
 REALTIME_CALL = "rtc_"
@@ -45,11 +44,11 @@ def sideband_target(settings: Settings, environ: Mapping[str, str], call_id: str
     _, key = find_key(environ, settings.provider, settings.base_url)
     is_live = provider.dialect == "live" or (provider.dialect == "auto" and not call_id.startswith(REALTIME_CALL))
     if is_live:
-        url = endpoint(base_url, f"{SESSIONS}/{quote(call_id, safe='')}/attach")
+        url = endpoint(base_url, f"{PATHS['live']}/{quote(call_id, safe='')}/attach")
     else:
         url = f"{endpoint(base_url, 'realtime')}?{urlencode({'call_id': call_id})}"
     target = service_target(settings, provider, key, environ, base_url, {})
-    return replace(target, websocket_url=url, is_live=is_live, token_url="", model="")
+    return replace(target, websocket_url=url, api="live" if is_live else "realtime", token_url="", model="")
 
 
 class Sideband:

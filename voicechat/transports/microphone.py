@@ -97,10 +97,6 @@ class Outbox:
 
 EVENT_ID = "mic-"
 """How the ids of our appends begin; a service that refuses one quotes it."""
-APPEND = "input_audio_buffer.append"
-TRANSLATION_APPEND = "session.input_audio_buffer.append"
-LIVE_APPEND = "session.input_audio.append"
-"""What a message is called; translation and Live sessions have names of their own."""
 SHORTEST, LONGEST = 0.02, 0.2
 """Seconds of sound in one message; beyond the longest a turn's end would be noticed late."""
 _SHOW_EVERY = 1.0
@@ -128,7 +124,7 @@ class Microphone:
         clock: Callable[[], float],
         show: Callable[[str], None],
         note: Callable[[str, str], None],
-        event: str = APPEND,
+        event: str = "input_audio_buffer.append",
     ) -> None:
         self.turns_are_ours = False
         """Turn detection is off at the service: silence would only fill its buffer."""

@@ -18,9 +18,9 @@ import aiohttp
 
 from voicechat.errors import SignallingError
 from voicechat.transports.endpoint import endpoint, followed, is_same_service, proxy_for
-from voicechat.transports.live import SESSIONS, offer_of
+from voicechat.transports.line_codec import offer_of
 from voicechat.transports.refusals import refused, refused_redirect, unreachable
-from voicechat.transports.target import Handshake, LineTarget, credentials, secrets_of, without_secrets
+from voicechat.transports.target import PATHS, Handshake, LineTarget, credentials, secrets_of, without_secrets
 from voicechat.transports.tokens import Token, fetched, mint, with_living_token
 
 LARGEST_BODY = 262_144
@@ -191,7 +191,7 @@ async def _multipart(http: aiohttp.ClientSession, target: LineTarget, offer: str
 
 async def _live(http: aiohttp.ClientSession, target: LineTarget, offer: str) -> CallAnswer:
     """Offer and session as JSON, which begins a GPT-Live session; its id stands in the answer."""
-    url = target.webrtc_url or endpoint(target.base_url, SESSIONS)
+    url = target.webrtc_url or endpoint(target.base_url, PATHS["live"])
     headers, query = credentials(url, target)
     body = json.dumps(offer_of(target.session or {}, offer)).encode()
     reply = await post(http, url, headers | _JSON, query, lambda: body, target.connect_timeout)
@@ -284,7 +284,7 @@ def _address(target: LineTarget, handshake: Handshake) -> str:
 
 def path_of(handshake: Handshake) -> str:
     """Where a handshake sends the offer, below the base URL."""
-    return {"sessions": "realtime", "live": SESSIONS}.get(handshake, "realtime/calls")
+    return {"sessions": "realtime", "live": PATHS["live"]}.get(handshake, "realtime/calls")
 
 
 def _session(target: LineTarget) -> dict[str, object]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeAlias
 from urllib.parse import urlsplit
 
 from voicechat.errors import SignallingError
@@ -19,6 +19,10 @@ from voicechat.transports.endpoint import may_carry_key
 OPEN_HEADERS = frozenset({"accept", "content-type", "openai-beta", "user-agent"})
 OPEN_QUERY = frozenset({"model", "api-version", "deployment", "intent", "language", "transcription_model"})
 """Names (lower case) that never hold a secret."""
+Api: TypeAlias = Literal["realtime", "translation", "live"]
+"""What is spoken on the line. A translation session goes over WebSocket only; GPT-Live has a handshake of its own."""
+PATHS: Mapping[Api, str] = {"realtime": "realtime", "translation": "realtime/translations", "live": "live/sessions"}
+"""Where each begins, below the base URL."""
 QUERY_NAME = "api-key"
 """The member of the query that carries a key where the service wants it there."""
 _SHORTEST_SECRET = 6
@@ -134,10 +138,7 @@ class LineTarget:
     """The microphone's and the assistant's sound on a WebSocket; WebRTC negotiates its own."""
     chunk: float = 0.02
     """Seconds of microphone in one message on a WebSocket: 0.02 to 0.04, 0.2 in a translation session."""
-    translates: bool = False
-    """A translation session is wanted, which has addresses and events of its own (WebSocket only)."""
-    is_live: bool = False
-    """A GPT-Live session is wanted, which has addresses, events and a handshake of its own."""
+    api: Api = "realtime"
     insecure: bool = False
     """The user allowed a key to travel unencrypted."""
     quirks: frozenset[str] = frozenset()

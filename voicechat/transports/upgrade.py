@@ -19,15 +19,12 @@ import aiohttp
 
 from voicechat.errors import SignallingError
 from voicechat.transports.endpoint import endpoint, followed, is_same_service, proxy_for
-from voicechat.transports.live import SESSIONS
 from voicechat.transports.refusals import refused, refused_redirect, unreachable
-from voicechat.transports.target import LineTarget, credentials, secrets_of, without_secrets
+from voicechat.transports.target import PATHS, LineTarget, credentials, secrets_of, without_secrets
 from voicechat.transports.tokens import fetched, with_living_token
 
 LARGEST_MESSAGE = 16 * 1024 * 1024
 """Bytes of one message of the service: four minutes of sound at once, and nobody sends so much."""
-TRANSLATIONS = "realtime/translations"
-"""Where translation sessions are, below the base URL."""
 _LARGEST_BODY = 262_144
 _CLOSING = 0.5
 """Seconds that the other end has to answer our goodbye."""
@@ -69,11 +66,9 @@ def address(target: LineTarget) -> tuple[str, dict[str, str]]:
 
     Raises SignallingError for no address at all.
     """
+    model = target.model if target.api != "live" else ""  # there it stands in the session, and a query is refused
     if not target.websocket_url:
-        if target.is_live:  # the model stands in the session; a query is refused
-            return endpoint(target.base_url, SESSIONS), {}
-        query = {"model": target.model} if target.model else {}
-        return endpoint(target.base_url, TRANSLATIONS if target.translates else "realtime"), query
+        return endpoint(target.base_url, PATHS[target.api]), {"model": model} if model else {}
     try:
         parts = urlsplit(target.websocket_url.strip())
         scheme = {"ws": "http", "wss": "https", "http": "http", "https": "https"}.get(parts.scheme.lower(), "")
@@ -87,8 +82,8 @@ def address(target: LineTarget) -> tuple[str, dict[str, str]]:
             code="invalid",
         )
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
-    if target.model and not target.is_live:
-        query.setdefault("model", target.model)
+    if model:
+        query.setdefault("model", model)
     return urlunsplit((scheme, parts.netloc, parts.path, "", "")), query
 
 

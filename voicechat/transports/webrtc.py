@@ -25,7 +25,7 @@ from voicechat.failures import by_name
 from voicechat.rtc.line_stats import LineStats
 from voicechat.rtc.peer import Peer
 from voicechat.tasks import spawn
-from voicechat.transports.live import LiveCodec
+from voicechat.transports.line_codec import LineCodec, line_codec
 from voicechat.transports.probing import call_service
 from voicechat.transports.signalling import CallAnswer, hang_up
 from voicechat.transports.target import LineListener, LineOpened, LineTarget
@@ -98,7 +98,7 @@ _NO_PATH_AFTER = 2.5
 """Seconds after the answer within which a packet must have gone there and back: ICE tries four times until then, and
 who has no way for UDP has no use for more (R27: the first word through WebSocket within five seconds)."""
 _LOOK_EVERY = 0.1
-"""Seconds between two looks for turns of a Live session that have ended."""
+"""Seconds between two looks for turns that have ended."""
 _LABEL = "oai-events"
 """Some servers accept no other name for the channel."""
 
@@ -122,7 +122,7 @@ class WebRtcLine:
         self._http: aiohttp.ClientSession | None = None
         self._target: LineTarget | None = None
         self._call: CallAnswer | None = None
-        self._codec: LiveCodec | None = None
+        self._codec: LineCodec | None = None
         self._ending_turns: asyncio.Task[None] | None = None
 
     async def open(self, target: LineTarget) -> LineOpened:
@@ -138,26 +138,24 @@ class WebRtcLine:
     def send(self, text: str) -> str:
         """Queue one client event; returns why it could not be sent, or an empty string."""
         peer, codec = self._peer, self._codec
-        if peer is None:
+        if peer is None or codec is None:
             return "the connection is not open"
-        if codec is None:
-            return peer.send(text)
         leaving, events = codec.write(text)
         loop = asyncio.get_running_loop()
         for event in events:
             # Behind what is being decided now: its consequences must not overtake it.
-            loop.call_soon(self._tell_translated, codec, event)
+            loop.call_soon(self._tell, codec, event)
         return next((reason for one in leaving if (reason := peer.send(one))), "")
 
-    def _tell_translated(self, codec: LiveCodec, event: str) -> None:
+    def _tell(self, codec: LineCodec, event: str) -> None:
         if self._codec is codec:
-            self._heard.on_text(event, translated=True)
+            self._heard.on_text(event, translated=codec.translates)
 
-    async def _end_turns(self, codec: LiveCodec) -> None:
-        """A Live session says nothing when a turn is over; it is looked for."""
+    async def _end_turns(self, codec: LineCodec) -> None:
+        """Some services do not say when a turn is over; it is looked for."""
         while self._codec is codec:
             for event in codec.passed():
-                self._tell_translated(codec, event)
+                self._tell(codec, event)
             await asyncio.sleep(_LOOK_EVERY)
 
     def pull(self, now: float, samples: int = FRAME) -> NDArray[np.int16]:
@@ -194,11 +192,10 @@ class WebRtcLine:
 
     async def _connect(self, target: LineTarget) -> LineOpened:
         began = self._clock()
-        if target.is_live:
-            self._codec = LiveCodec("webrtc", target.session or {}, self._heard, self._clock)
-            self._ending_turns = spawn(self._end_turns(self._codec))
+        codec = self._codec = line_codec("webrtc", target, self._heard, self._clock)
+        self._ending_turns = spawn(self._end_turns(codec))
         opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        peer = self._peer = self._new_peer(target, opened)
+        peer = self._peer = self._new_peer(target, codec, opened)
         offer = await peer.offer()
         offered = self._clock()
         self._http = aiohttp.ClientSession()
@@ -213,10 +210,9 @@ class WebRtcLine:
                     raise _no_media(peer.why_not_open(), target)
                 await opened
         except TimeoutError as error:
-            if self._codec is None or peer.milestones.opened_at is None:
+            if peer.milestones.opened_at is None:
                 raise _no_media(peer.why_not_open(), target) from error
-        if self._codec is not None:
-            self._codec.check_started(urlsplit(target.base_url).netloc, left)
+        codec.check_started(urlsplit(target.base_url).netloc, left)
         return LineOpened(
             call_id=answer.call_id,
             steps=_steps(peer, began, offered, answered),
@@ -225,16 +221,16 @@ class WebRtcLine:
             why=answer.why,
         )
 
-    def _new_peer(self, target: LineTarget, opened: asyncio.Future[None]) -> Peer:
+    def _new_peer(self, target: LineTarget, codec: LineCodec, opened: asyncio.Future[None]) -> Peer:
         def on_open() -> None:
-            if self._codec is None and not opened.done():  # a Live session is open once the service has started it
+            if codec.is_settled and not opened.done():  # a Live session is open once the service has started it
                 opened.set_result(None)
 
         def on_closed(reason: str) -> None:
             if not opened.done():
-                is_late = self._codec is not None and peer.milestones.opened_at is not None
-                opened.set_exception(_no_media(reason, target) if not is_late else _left(target))
-            elif self._codec is None or self._codec.end is None:  # else it was told when the service said so
+                is_late = peer.milestones.opened_at is not None
+                opened.set_exception(_left(target) if is_late else _no_media(reason, target))
+            elif codec.end is None:  # else it was told when the service said so
                 self._heard.on_closed(reason)
 
         unwrapper = Unwrapper()
@@ -242,12 +238,9 @@ class WebRtcLine:
         def on_message(text: str) -> None:
             if (event := unwrapper.take(text)) is None:
                 return
-            if (codec := self._codec) is None:
-                self._heard.on_text(event)
-                return
             had_ended = codec.end is not None
             for made in codec.read(event):
-                self._tell_translated(codec, made)
+                self._tell(codec, made)
             if not opened.done() and codec.is_settled:
                 opened.set_result(None)
             elif codec.end is not None and not had_ended:

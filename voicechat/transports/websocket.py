@@ -13,7 +13,7 @@ import re
 import sys
 import time
 import traceback
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 
 import aiohttp
@@ -28,8 +28,8 @@ from voicechat.audio.stream_queue import Emptied, Mark, Played, StreamQueue
 from voicechat.errors import SignallingError
 from voicechat.rtc.line_stats import LineStats
 from voicechat.tasks import sentence, spawn
-from voicechat.transports.live import LiveCodec
-from voicechat.transports.microphone import APPEND, EVENT_ID, LIVE_APPEND, TRANSLATION_APPEND, Microphone, Outbox
+from voicechat.transports.line_codec import line_codec
+from voicechat.transports.microphone import EVENT_ID, Microphone, Outbox
 from voicechat.transports.refusals import Closing, closing, unreachable
 from voicechat.transports.spoken_answers import InForce, SaidError, SpokenAnswers, silence
 from voicechat.transports.target import LineOpened, LineTarget, SoundListener, secrets_of, without_secrets
@@ -117,8 +117,6 @@ class Pulse:
         return now - self._heard_at if quiet >= self._patience else None
 
 
-_FIRST_WORD = 1.5
-"""Seconds that the service has to greet before the line counts as open all the same: some refuse by closing at once."""
 _LAST_WORD = 0.5
 """Seconds between an error as first word and the close that makes it a refusal."""
 _CLOSES_UPON = 2.0
@@ -225,12 +223,11 @@ class _Session:
         self._has_opened = False
         self._pulse = Pulse(clock())
         self._outbox = Outbox()
-        self.queue = StreamQueue(self._tell)
+        self.queue = StreamQueue(self._mark)
         self._answers = SpokenAnswers(self.queue, SoundFormat(*target.output_format), self._note)
         self._answers.on_session = self._session_said
-        self._codec = LiveCodec("websocket", target.session or {}, heard, clock) if target.is_live else None
+        self._codec = line_codec("websocket", target, heard, clock)
         self._in_order = asyncio.Lock()
-        self._patience = target.connect_timeout
         self._answers.on_error = self._error_said
         self._microphone = Microphone(
             uplink,
@@ -241,22 +238,20 @@ class _Session:
             clock=clock,
             show=lambda text: self._report(lambda: heard.on_sent(text)),
             note=self._note,
-            event=LIVE_APPEND if target.is_live else TRANSLATION_APPEND if target.translates else APPEND,
+            event=self._codec.append,
         )
-        self._goodbye = '{"type":"session.close"}' if target.translates or target.is_live else ""
         self._pinging: asyncio.Task[object] | None = None
         self._talking: asyncio.Task[object] | None = None
         self._serving = [self._task(one) for one in (self._read(), self._outbox.write(socket.socket), self._watch())]
 
     async def greet(self, host: str) -> None:
         """Until the service said something. Raises SignallingError if it closes instead, or closes upon an error."""
-        if self._codec is not None:
-            self._outbox.put(self._codec.opening())
-            await self._wait(self._patience)
-            if self._codec.is_settled or not self._ended.done():
-                self._codec.check_started(host, self._patience)
-        else:
-            await self._wait(_FIRST_WORD)
+        codec = self._codec
+        if opening := codec.opening():
+            self._outbox.put(opening)
+        await self._wait(codec.patience)
+        if codec.is_settled or not self._ended.done():
+            codec.check_started(host, codec.patience)
         if self._said.message or self._said.code or self._said.type:
             self._greeted.clear()
             await self._wait(_LAST_WORD)
@@ -274,23 +269,18 @@ class _Session:
     def send(self, text: str) -> str:
         if self._ended.done() or not self._is_reporting:
             return "the connection is not open"
-        if self._codec is not None:
-            return self._send_translated(self._codec, text)
         if _ASKS_FORMAT.search(text) and "format" in text:
             self._microphone.hold(_FORMAT_ANSWER)
         else:
             self._microphone.send_part()
-        return self._outbox.put(text)
-
-    def _send_translated(self, codec: LiveCodec, text: str) -> str:
-        leaving, events = codec.write(text)
+        leaving, events = self._codec.write(text)
         for event in events:
             # Behind what is being decided now: its consequences must not overtake it.
-            self._loop.call_soon(self._tell_translated, event)
+            self._loop.call_soon(self._tell, event)
         return next((reason for one in leaving if (reason := self._outbox.put(one))), "")
 
-    def _tell_translated(self, event: str) -> None:
-        self._report(lambda: self._heard.on_text(event, translated=True))
+    def _tell(self, event: str) -> None:
+        self._report(lambda: self._heard.on_text(event, translated=self._codec.translates))
 
     def stats(self) -> LineStats:
         queued = self.queue.queued
@@ -305,8 +295,8 @@ class _Session:
         )
 
     async def close(self, *, hang_up: bool) -> None:
-        if self._goodbye and hang_up and not self.send(self._goodbye) and self._codec is None:
-            self._report(lambda: self._heard.on_sent(self._goodbye))
+        if hang_up and not self._ended.done() and (goodbye := self._codec.goodbye()):
+            self._outbox.put(goodbye)
         self._is_reporting = False
         if hang_up and not self._ended.done():
             await self._outbox.emptied(_SEND_OFF)
@@ -339,30 +329,24 @@ class _Session:
         """Sound first: it is wanted at once, and what the session makes of the event may be to flush it."""
         text = data if isinstance(data, str) else data.decode("utf-8", "replace")
         self._received += len(data)
-        if self._codec is not None:
-            await self._take_translated(self._codec.read(text))
-            if self._codec.is_settled:
-                self._greeted.set()
-            if self._codec.end is not None:
-                self._end(_closed(self._codec.end))
-            return
-        await self._answers.read(text)
-        self._greeted.set()
-        self._report(lambda: self._heard.on_text(text))
+        await self._take_events(self._codec.read(text))
+        if self._codec.is_settled:
+            self._greeted.set()
+        if self._codec.end is not None:
+            self._end(_closed(self._codec.end))
 
-    async def _take_translated(self, events: list[str]) -> None:
+    async def _take_events(self, events: Sequence[str]) -> None:
         async with self._in_order:  # a long piece of sound is decoded bit by bit, and its end must not overtake it
             for event in events:
                 await self._answers.read(event)
-                self._tell_translated(event)
+                self._tell(event)
 
     async def _watch(self) -> None:
         """Ping, and end the line when nothing comes back."""
         pulse, socket = self._pulse, self._socket.socket
         while True:
             now = self._clock()
-            if self._codec is not None:
-                await self._take_translated(self._codec.passed())
+            await self._take_events(self._codec.passed())
             pulse.look(now)
             if (quiet := self._socket.quiet_for()) is not None and pulse.rtt is not None:
                 pulse.heard(now - quiet)
@@ -379,7 +363,7 @@ class _Session:
         if message.type is aiohttp.WSMsgType.ERROR and socket.close_code == 1009:
             most = f"{LARGEST_MESSAGE // 2**20} MiB"
             return Closing(f"the service sent a message of more than {most}", "message_too_large", "", False)
-        if self._codec is not None and self._codec.end is not None:
+        if self._codec.end is not None:
             return _closed(self._codec.end)
         if message.type is aiohttp.WSMsgType.ERROR and isinstance(message.data, aiohttp.WebSocketError):
             return Closing("the service sent what is no WebSocket message", "broken_message", "", True)
@@ -409,7 +393,7 @@ class _Session:
     def _session_said(self, now: InForce) -> None:
         self._said = SaidError()
         self._microphone.use(now.input or self._microphone.form)
-        if now.turns_are_ours is not None and self._codec is None:  # a Live session wants a stream that never pauses
+        if now.turns_are_ours is not None and not self._codec.streams:
             self._microphone.turns_are_ours = now.turns_are_ours
 
     def _error_said(self, error: SaidError) -> None:
@@ -422,7 +406,7 @@ class _Session:
     def _note(self, text: str, code: str) -> None:
         self._report(lambda: self._heard.on_noted(text, code))
 
-    def _tell(self, mark: Mark) -> None:
+    def _mark(self, mark: Mark) -> None:
         """From the audio thread: what the queue has to say goes to the loop."""
         with contextlib.suppress(RuntimeError):  # the loop is gone, and so is whoever wanted to know
             self._loop.call_soon_threadsafe(self._pass_on, mark)
