@@ -1,4 +1,4 @@
-"""Every exception of voicechat, drawn once. Imports nothing, may be imported by all.
+"""Every exception of voicechat, drawn once. Imports nothing of ours, may be imported by all.
 
 VoiceChatError
 ├── ConfigError            a setting, flag or file says something we cannot do (exit 2)
@@ -13,6 +13,8 @@ Expected trouble during a talk is *data* (an event, then a Notice), never one of
 """
 
 from __future__ import annotations
+
+import importlib.util
 
 
 class VoiceChatError(Exception):
@@ -75,6 +77,13 @@ class EngineError(VoiceChatError):
 
 class TapeError(VoiceChatError):
     """A recording is none, is damaged, or was made by a version that knows more."""
+
+
+def require_extra(extra: str, needs: str, *packages: str) -> None:
+    """Raises ConfigError where a package of an extra is not installed; `needs`: who needs it. Loads nothing."""
+    if any(importlib.util.find_spec(name) is None for name in packages):
+        hint = f'run pip install ".[{extra}]" in the folder of voicechat'
+        raise ConfigError(f"{needs} the extra `{extra}`", hint=hint)
 
 
 def port_taken(port: int, error: OSError, command: str) -> SignallingError:

@@ -245,7 +245,11 @@ def a_cluster(monkeypatch: pytest.MonkeyPatch, obey: Callable[[Batch], list[byte
         return lambda task: SimpleNamespace(remote=submit)
 
     ray = SimpleNamespace(
-        init=lambda **_: None, shutdown=threads.shutdown, cluster_resources=lambda: {"CPU": 1.0}, remote=remote
+        __spec__=object(),
+        init=lambda **_: None,
+        shutdown=threads.shutdown,
+        cluster_resources=lambda: {"CPU": 1.0},
+        remote=remote,
     )
     monkeypatch.setitem(sys.modules, "ray", ray)
     errors = SimpleNamespace(RayError=RayError, RayTaskError=RayTaskError)

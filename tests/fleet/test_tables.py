@@ -147,4 +147,4 @@ def test_without_the_extra_the_command_names_it(
 ) -> None:
     monkeypatch.setitem(__import__("sys").modules, "duckdb", None)
     assert run_cli(["fleet", "scan", str(tmp_path), "--out", str(tmp_path / "o")]) == 2
-    assert 'pip install "voicechat[fleet]"' in capsys.readouterr().err
+    assert 'pip install ".[fleet]"' in capsys.readouterr().err

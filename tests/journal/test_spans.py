@@ -15,7 +15,7 @@ from tests.support.command import here
 from tests.support.tapes import call_tape, opening, told_tape, turn
 from voicechat.engine.link import Evidence, Finding
 from voicechat.insight.metrics.turns import Direction
-from voicechat.journal.spans import OPT_IN, SessionSpans, as_otlp_json
+from voicechat.journal.spans import OPT_IN, SessionSpans, as_otlp_json, this_process
 
 SECRET_WORDS = ("zebra", "quince", "marmalade", "kumquat", "pomelo")
 DIRECTIONS: tuple[Direction, ...] = ("in", "out", "local")
@@ -114,7 +114,7 @@ def test_no_word_is_told_by_default_and_with_words_all_are_below_one_prefix() ->
 def test_names_of_the_conventions_follow_the_switch(monkeypatch: pytest.MonkeyPatch) -> None:
     def of_turn(switch: str) -> dict[str, Any]:
         monkeypatch.setenv(OPT_IN, switch)
-        return facts(named(as_proto(talk().end(7.0)), "voicechat.turn")[0])
+        return facts(named(as_proto(talk(process=this_process()).end(7.0)), "voicechat.turn")[0])
 
     old, new = of_turn(""), of_turn("http,gen_ai_latest_experimental")
     assert old["gen_ai.system"] == new["gen_ai.provider.name"] == "openai"

@@ -18,7 +18,7 @@ from voicechat.config.settings import Settings
 from voicechat.core.effects import DropTools, RunTool
 from voicechat.core.events import Event, ToolFinished, ToolOffer, ToolsNoted, ToolsOffered
 from voicechat.errors import ConfigError
-from voicechat.tools import mcp_servers, toolbox
+from voicechat.tools import toolbox
 from voicechat.tools.policy import Rule, rule_for
 from voicechat.tools.threads import LoopThread
 from voicechat.tools.tool import Tool
@@ -133,8 +133,8 @@ async def test_a_remote_server_is_offered_and_its_token_is_seen_by_the_line_alon
 async def test_a_token_that_is_not_set_and_a_missing_package_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigError, match="DOCS_TOKEN is not set"):
         await Desk(Settings(mcp={"docs": REMOTE})).box.load()
-    monkeypatch.setattr(mcp_servers.importlib.util, "find_spec", lambda name: None)  # type: ignore[attr-defined]
-    with pytest.raises(ConfigError, match="need the package mcp") as caught:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match="need the extra `mcp`") as caught:
         await Desk(Settings(mcp={"sums": LOCAL})).box.load()
     assert ".[mcp]" in caught.value.hint
 

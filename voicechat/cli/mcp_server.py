@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from voicechat import __version__
 from voicechat.cli.commands import DEBUG, Command, Parameter, shared
 from voicechat.cli.debug import begin, perform
-from voicechat.errors import VoiceChatError
-from voicechat.tools.mcp_servers import require_package
+from voicechat.errors import VoiceChatError, require_extra
 
 if TYPE_CHECKING:
     from voicechat.engine.host import EngineProcess
@@ -56,7 +55,7 @@ STARTS = (
 def mcp_command() -> int:
     """Serve until the client is gone; the sessions that were started here end then. Raises ConfigError without the
     package."""
-    require_package()
+    require_extra("mcp", "voicechat mcp needs", "mcp", "mcp_types")
     from mcp.server.mcpserver import MCPServer
 
     engines: dict[int, EngineProcess] = {}

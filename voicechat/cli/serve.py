@@ -131,19 +131,17 @@ class Traces:
     def __init__(self, settings: Settings) -> None:
         from voicechat.engine.otlp import OtlpExporter  # most servers have none
 
-        self._settings = settings
         self._running: list[tuple[Callable[[float], None], SessionTrace]] = []
         self.exporter = OtlpExporter(settings, say)
 
     def observe(self) -> Observed:
         """Who is told of the messages of one more session."""
-        from voicechat.engine.otlp import SessionTrace
         from voicechat.engine.problems import Problems
         from voicechat.tap.session import Reader
 
         now = time.monotonic()
         observers = Observers(lambda name: say(f"The {name} stopped after an error; the session goes on."))
-        trace = SessionTrace(self.exporter, observers, self._settings, "serve", "voicechat", now)
+        trace = self.exporter.trace(observers, "serve", "voicechat", now)
         problems = Problems(trace.found)
         problems.start_at(now)
         observers.add(CHECKS, lambda happening: problems.watch(happening, next(numbers)))

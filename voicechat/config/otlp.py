@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from voicechat.config.settings import Settings
-from voicechat.errors import ConfigError
+from voicechat.errors import ConfigError, require_extra
 from voicechat.transports.endpoint import may_carry_key
 
+EXTRA = ("otel", "traces need", "opentelemetry", "requests")
 PATH = "/v1/traces"
 HEADERS = ("OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS")
 
@@ -31,11 +31,5 @@ def otlp_endpoint(settings: Settings, environ: Mapping[str, str]) -> str:
     if any(environ.get(name) for name in HEADERS) and not settings.insecure and not may_carry_key(url):
         why = f"the key will not be sent to {parts.hostname} without encryption"
         raise ConfigError(why, hint="use an https:// address for --otlp")
-    require_otel()
+    require_extra(*EXTRA)
     return url if parts.path.endswith(PATH) else url.rstrip("/") + PATH
-
-
-def require_otel() -> None:
-    """Raises ConfigError without the extra."""
-    if any(importlib.util.find_spec(name) is None for name in ("opentelemetry", "requests")):
-        raise ConfigError("traces need the extra `otel`", hint='run pip install ".[otel]" in the folder of voicechat')

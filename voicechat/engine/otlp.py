@@ -25,7 +25,7 @@ from voicechat.engine.link import Finding, FromEngine
 from voicechat.insight.metrics.prices import read_prices
 from voicechat.journal.entry import Happening, in_session_time
 from voicechat.journal.observers import Observers
-from voicechat.journal.spans import SessionSpans, Via
+from voicechat.journal.spans import SessionSpans, Via, this_process
 
 TRACES = "trace export"
 """What a notice calls this observer."""
@@ -55,8 +55,11 @@ class _Exporter(OTLPSpanExporter):
         return result
 
 
+Send = Callable[[Sequence[ReadableSpan]], None]
+
+
 class OtlpExporter:
-    """`send` spans of any session, `close` at the end. Requests are made by threads of their own."""
+    """`trace` any number of sessions, `close` at the end. Requests are made by threads of their own."""
 
     def __init__(self, settings: Settings, notice: Callable[[str], object]) -> None:
         """`notice` gets, once and on any thread, that the collector takes nothing. Raises ConfigError.
@@ -70,11 +73,20 @@ class OtlpExporter:
         self._sampler = ALWAYS_OFF if is_disabled else TracerProvider(shutdown_on_exit=False).sampler
         self._exporter = _Exporter(url, notice)
         self._queue = BatchSpanProcessor(self._exporter)
+        self._words = settings.otlp_words and not settings.redact
+        self._prices = read_prices(settings.prices)[0]
+        self._process = this_process()
         probe = OTLPSpanExporter(url, timeout=PROBE)
         threading.Thread(target=self._exporter.export, args=((), probe), name="otlp-probe", daemon=True).start()
 
-    def send(self, spans: Sequence[ReadableSpan]) -> None:
-        """Queue those that are sampled. Event loop only."""
+    def trace(self, observers: Observers, via: Via, provider: str, started_at: float) -> SessionTrace:
+        """One more session; `started_at`: the zero of session time on the monotonic clock."""
+        zero, seed = time.time() - (time.monotonic() - started_at), secrets.token_hex(16)
+        about = (self._words, self._prices, self._process)
+        return SessionTrace(self._queued, SessionSpans(zero, seed, via, provider, *about), observers, started_at)
+
+    def _queued(self, spans: Sequence[ReadableSpan]) -> None:
+        """Those that are sampled. Event loop only."""
         for span in spans:
             known = span.get_span_context()
             if known and self._sampler.should_sample(None, known.trace_id, span.name).decision.is_sampled():
@@ -90,20 +102,8 @@ class OtlpExporter:
 class SessionTrace:
     """One session's spans: it watches with the other observers, and is told the rest. Event loop only."""
 
-    def __init__(
-        self,
-        exporter: OtlpExporter,
-        observers: Observers,
-        settings: Settings,
-        via: Via,
-        provider: str,
-        started_at: float,
-    ) -> None:
-        """`started_at`: the zero of session time on the monotonic clock."""
-        zero, words = time.time() - (time.monotonic() - started_at), settings.otlp_words and not settings.redact
-        prices = read_prices(settings.prices)[0]
-        self._exporter, self._started_at, self._due_at = exporter, started_at, 0.0
-        self._spans = SessionSpans(zero, secrets.token_hex(16), via, provider, words=words, prices=prices)
+    def __init__(self, send: Send, spans: SessionSpans, observers: Observers, started_at: float) -> None:
+        self._send, self._spans, self._started_at, self._due_at = send, spans, started_at, 0.0
         observers.add(TRACES, self._watch)
         self.found = observers.guarded(TRACES, self._found)
         self.tick = observers.guarded(TRACES, self._tick)
@@ -121,7 +121,7 @@ class SessionTrace:
     def _tick(self, now: float) -> None:
         if now >= self._due_at:
             self._due_at = now + LOOK
-            self._exporter.send(self._spans.finished(now - self._started_at))
+            self._send(self._spans.finished(now - self._started_at))
 
     def _end(self, now: float) -> None:
-        self._exporter.send(self._spans.end(now - self._started_at))
+        self._send(self._spans.end(now - self._started_at))

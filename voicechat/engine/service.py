@@ -184,11 +184,11 @@ class Service(PipeServer):
         talk = Talk(settings, os.environ, shown=hello.turns)
         trace = exporter = None
         if settings.otlp:
-            from voicechat.engine.otlp import OtlpExporter, SessionTrace  # most talks have none
+            from voicechat.engine.otlp import OtlpExporter  # most talks have none
 
             tell = talk.session.tell
             exporter = OtlpExporter(settings, lambda text: tell(on.SoundNoted(text, "warning", "otlp_failed")))
-            trace = SessionTrace(exporter, talk.observers, settings, "talk", settings.provider, talk.started_at)
+            trace = exporter.trace(talk.observers, "talk", settings.provider, talk.started_at)
         problems = Problems(self.post if trace is None else both(trace.found, self.post))
         if hello.muted:
             talk.session.tell(on.MuteChosen(True))

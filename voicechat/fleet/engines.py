@@ -18,7 +18,7 @@ from typing import Any
 
 import msgspec
 
-from voicechat.errors import ConfigError
+from voicechat.errors import ConfigError, require_extra
 from voicechat.fleet.rows import Rows, rows_of, stamp_of, unread
 
 Batch = tuple[str, ...]
@@ -106,13 +106,12 @@ def on_ray(address: str, batches: Sequence[Batch]) -> Iterator[Read]:
 
     Raises ConfigError where there is no Ray, no cluster, or no voicechat on it.
     """
-    try:
-        import ray
-        from ray.exceptions import RayError, RayTaskError
+    require_extra("ray", "--engine ray needs", "ray")
+    import ray
+    from ray.exceptions import RayError, RayTaskError
 
+    try:
         ray.init(address=address, log_to_driver=False, configure_logging=False)
-    except ImportError as error:
-        raise ConfigError("--engine ray needs Ray", hint='pip install "voicechat[fleet,ray]"') from error
     except (ConnectionError, ValueError, RuntimeError) as error:
         hint = "`ray start --head` starts a cluster; give its address with --ray-address"
         raise ConfigError(f"there is no Ray cluster at {address}: {error}", hint=hint) from error

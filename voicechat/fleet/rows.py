@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections import defaultdict
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from voicechat.errors import TapeError
+from voicechat.insight.metrics.calls import ToolCall, ToolCalls
 from voicechat.insight.metrics.ledger import Ledger, Source
 from voicechat.insight.metrics.prices import Cost, Usage
 from voicechat.insight.metrics.turns import TurnNumbers
@@ -155,7 +156,7 @@ class _Watch:
         self.model = ""
         self._live: dict[str, LiveSession] = {}
         self._first: dict[str, object] = {}
-        self._calls: dict[tuple[str, str], list[Any]] = {}
+        self._calls: defaultdict[str, ToolCalls] = defaultdict(ToolCalls)
         self._errors: list[list[Any]] = []
         self._usage: list[list[Any]] = []
         self._record = record_of(0, None, "local", {})
@@ -186,8 +187,12 @@ class _Watch:
         at = reading.began + (record.t if record.t is not None else self.last or 0.0)
         ledger.feed(at, record.dir, record.event)
         self.model = self.model or ledger.model
-        if kind not in RUNS:
-            self._note(record, stream, self._turn_of(stream), reading)
+        if kind in RUNS:
+            return
+        self._calls[stream].feed(record.t, record.dir, record.event, self._turn_of(stream))
+        is_failed = kind == "response.done" and part(record.event, "response").get("status") == "failed"
+        if (is_failed or kind in _FAILURES) and len(self._errors) < MOST_ROWS:
+            self._errors.append([stream or None, self._turn_of(stream), *_error(record, reading)])
 
     def _turn_of(self, stream: str) -> int | None:
         turns = self.ledgers[stream].turns
@@ -200,33 +205,6 @@ class _Watch:
         for event in (*live.passed(now), *told):
             self.take(record_of(record.seq, record.t, "in", event, record.stream), reading, is_made=True)
 
-    def _note(self, record: Record, stream: str, turn: int | None, reading: Reading) -> None:
-        event, kind = record.event, record.type
-        match kind:
-            case "response.done":
-                response = part(event, "response")
-                output = response.get("output")
-                for item in output[:100] if isinstance(output, list) else ():
-                    self._called(record, stream, turn, item)
-                if response.get("status") == "failed":
-                    self._failed(record, stream, turn, reading)
-            case "response.output_item.done":
-                self._called(record, stream, turn, event.get("item"))
-            case "conversation.item.create":
-                item = part(event, "item")
-                if item.get("type") == "function_call_output":
-                    self._answered(record, stream, text(item, "call_id"), item.get("output"))
-            case "tool.finished":
-                call = self._calls.get((stream, text(event, "call_id")))
-                if call is not None and (why := text(event, "failed")):
-                    call[-1] = f"failed: {without_keys(why)}"
-            case "tool.moved":
-                call = self._calls.get((stream, text(event, "call_id")))
-                if call is not None and event.get("stage") == "dropped":
-                    call[-1] = f"dropped: {without_keys(text(event, 'why'))}"
-            case _ if kind in _FAILURES:
-                self._failed(record, stream, turn, reading)
-
     def _use(self, stream: str, source: Source, usage: Usage, model: str, cost: Cost | None) -> None:
         if len(self._usage) >= MOST_ROWS:
             return
@@ -234,68 +212,48 @@ class _Watch:
         response = text(part(self._record.event, "response"), "id") or None
         turn = None if source == "session" else self._turn_of(stream)
         self._usage.append(
-            [len(self._usage), stream or None, turn, self._record.t, source, response, model or None, got.text,
+            [stream or None, turn, self._record.t, source, response, model or None, got.text,
              got.audio, got.image, cached.text, cached.audio, made.text, made.audio, usage.seconds or None,
              None if cost is None else cost.usd, usage.is_estimate if cost is None else cost.is_estimate]
         )  # fmt: skip
 
-    def _called(self, record: Record, stream: str, turn: int | None, item: object) -> None:
-        if not isinstance(item, Mapping) or item.get("type") not in ("function_call", "mcp_call"):
-            return
-        is_function = item["type"] == "function_call"
-        id = text(item, "call_id") if is_function else text(item, "id")
-        if (stream, id) in self._calls or len(self._calls) >= MOST_ROWS:
-            return
-        outcome = "no output" if is_function else "failed: mcp" if item.get("error") else "answered"
-        output = None if is_function else _size(item.get("output"))
-        name, size = text(item, "name"), _size(item.get("arguments"))
-        self._calls[stream, id] = [stream or None, turn, record.t, id, name, size, output, None, outcome]
-
-    def _answered(self, record: Record, stream: str, id: str, output: object) -> None:
-        call = self._calls.get((stream, id))
-        if call is None or call[-3] is not None:
-            return
-        asked = call[2]
-        call[-3] = _size(output)
-        call[-2] = None if asked is None or record.t is None else max(0.0, record.t - asked)
-        call[-1] = "answered" if call[-1] == "no output" else call[-1]
-
-    def _failed(self, record: Record, stream: str, turn: int | None, reading: Reading) -> None:
-        if len(self._errors) >= MOST_ROWS:
-            return
-        failure = failure_of(record, _NO_SESSION)
-        code = failure.code or (str(failure.status) if failure.status is not None else "")
-        told = (failure.kind, code, failure.param, without_keys(failure.message))
-        line = reading.line_of(record.seq)
-        place = len(self._errors)
-        self._errors.append([place, stream or None, turn, line, record.t, record.type, *(one or None for one in told)])
-
     def rows(self, report: Report) -> Rows:
         """All tables but `sessions`."""
+        streams, read = self.ledgers.items(), report.reading
         rows: Rows = {
-            "turns": [],
+            "turns": [[stream or None, *_turn(one, of, read)] for stream, of in streams for one in of.turns],
             "findings": _findings(report),
-            "tools": [[place, *call] for place, call in enumerate(self._calls.values())],
+            "tools": [[stream or None, *_tool(one)] for stream, of in self._calls.items() for one in of.by_id.values()],
             "errors": self._errors,
             "usage": self._usage,
         }
-        for stream, ledger in self.ledgers.items():
-            for turn in ledger.turns:
-                told = _turn(turn, ledger.cost_of_turn(turn), report.reading)
-                rows["turns"].append([len(rows["turns"]), stream or None, *told])
-        return {name: [[_plain(cell) for cell in row] for row in table] for name, table in rows.items()}
+        return {name: [[place, *map(_plain, row)] for place, row in enumerate(table)] for name, table in rows.items()}
 
 
-def _turn(turn: TurnNumbers, cost: Cost | None, reading: Reading) -> list[Any]:
-    usage, began_at = turn.usage, None if turn.began_at is None else turn.began_at - reading.began
-    times: tuple[float | None, ...] = (began_at, turn.spoken, turn.total, *turn.steps(), turn.transcript_in)
-    apart: tuple[float | None, ...] = (turn.silent_in, turn.heard)
+def _tool(call: ToolCall) -> list[Any]:
+    seconds = None if call.began is None or call.ended is None else max(0.0, call.ended - call.began)
+    output = None if call.outcome == "unanswered" else _size(call.output)
+    outcome = f"{call.outcome}: {without_keys(call.why)}" if call.why else call.outcome
+    return [call.turn, call.began, call.id, call.name, _size(call.arguments), output, seconds, outcome]
+
+
+def _error(record: Record, reading: Reading) -> list[Any]:
+    failure = failure_of(record, _NO_SESSION)
+    code = failure.code or (str(failure.status) if failure.status is not None else "")
+    told = (failure.kind, code, failure.param, without_keys(failure.message))
+    return [reading.line_of(record.seq), record.t, record.type, *(one or None for one in told)]
+
+
+def _turn(turn: TurnNumbers, ledger: Ledger, reading: Reading) -> list[Any]:
+    cost, usage = ledger.cost_of_turn(turn), turn.usage
+    began_at = None if turn.began_at is None else turn.began_at - reading.began
+    times = [began_at, turn.spoken, turn.total, *turn.steps(), turn.transcript_in, turn.silent_in, turn.heard]
     if not reading.has_times:  # seconds that were read from ids are good enough for an order, and for no wait
-        times, apart = (None,) * len(times), (None, None)
+        times = [None] * len(times)
     tokens = (None,) * 3 if usage is None else (usage.input.total, usage.cached.total, usage.output.total)
     money = (None, None) if cost is None else (cost.usd, cost.is_estimate)
     return [
-        turn.number, *times, turn.cut_by or None, *apart, turn.unheard_tokens, turn.approval_wait,
+        turn.number, *times[:-2], turn.cut_by or None, *times[-2:], turn.unheard_tokens, turn.approval_wait,
         turn.status or None, turn.response or None, *tokens, *money,
     ]  # fmt: skip
 
@@ -307,7 +265,7 @@ def _findings(report: Report) -> list[list[Any]]:
         for follows, one, told in ((None, cause, said), *((cause["code"], one, None) for one in cause["consequences"])):
             mark = one["evidence"][0] if one["evidence"] else {"line": None, "t": None}
             rows.append(
-                [len(rows), cause.get("session"), one["code"], one["severity"], follows, one["confidence"],
+                [cause.get("session"), one["code"], one["severity"], follows, one["confidence"],
                  one["resolved"], one["title"], mark["line"], mark["t"], len(one["evidence"]), told]
             )  # fmt: skip
     return rows

@@ -20,14 +20,14 @@ from pathlib import Path
 from typing import Any
 
 from voicechat import __version__
-from voicechat.errors import ConfigError
+from voicechat.errors import ConfigError, require_extra
 from voicechat.fleet.engines import Batch, Engine
 from voicechat.fleet.rows import TABLES, Rows, stamp_of
 from voicechat.journal.reports import LOGS
 from voicechat.journal.tape import EVENTS_FILE
 
 STORE = "fleet.duckdb"
-FORMAT = 2
+FORMAT = 3
 """Of the tables; another one, or another version of voicechat, reads everything again."""
 FLUSH = 10.0
 """Seconds of reading that a kill may cost."""
@@ -38,6 +38,7 @@ LEAST_BATCHES = 128
 ROW_GROUP = 102_400
 MEMORY = "256MB"
 """Of the database, which sorts in the end; beyond that it uses the disk."""
+EXTRA = ("fleet", "voicechat fleet needs", "pyarrow", "duckdb")
 TYPES = {"text": "VARCHAR", "whole": "BIGINT", "real": "DOUBLE", "flag": "BOOLEAN"}
 
 
@@ -52,16 +53,6 @@ class Scanned:
     """Files that could not be read; each is a row with its reason."""
     events: int
     seconds: float
-
-
-def needed() -> tuple[Any, Any]:
-    """pyarrow and duckdb. Raises ConfigError where the extra is not installed."""
-    try:
-        import duckdb
-        import pyarrow
-    except ImportError as error:
-        raise ConfigError("fleet needs pyarrow and duckdb", hint='pip install "voicechat[fleet]"') from error
-    return pyarrow, duckdb
 
 
 def files_in(sources: Sequence[str]) -> list[str]:
@@ -100,7 +91,7 @@ def scan(
 
     Raises ConfigError for a source that is not there, and for a folder that is no scan's or is in use.
     """
-    needed()
+    require_extra(*EXTRA)
     began = flushed = clock()
     named = {_name(path): path for path in files_in(sources)}
     stamps = {name: stamp_of(path) for name, path in named.items()}
@@ -142,7 +133,8 @@ def _batches(files: Iterable[tuple[int, str]]) -> list[Batch]:
 @contextmanager
 def _store(out: Path) -> Iterator[_Store]:
     """The store in a folder, whose new files only the user can read."""
-    pyarrow, duckdb = needed()
+    import duckdb
+
     mask = os.umask(0o077)
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -154,7 +146,7 @@ def _store(out: Path) -> Iterator[_Store]:
             hint = "wait until another scan of it has ended, or give another --out"
             raise ConfigError(f"{out} cannot be written: {error}", hint=hint) from error
         with base:
-            yield _Store(out, pyarrow, base)
+            yield _Store(out, base)
     finally:
         os.umask(mask)
 
@@ -162,9 +154,8 @@ def _store(out: Path) -> Iterator[_Store]:
 class _Store:
     """The rows that were read, in a database of their own; a scan that is killed loses what was not flushed."""
 
-    def __init__(self, out: Path, pyarrow: Any, base: Any) -> None:
-        self._pyarrow, self._base = pyarrow, base
-        self._out = out
+    def __init__(self, out: Path, base: Any) -> None:
+        self._out, self._base = out, base
         self._waiting: dict[str, list[list[Any]]] = {name: [] for name in TABLES}
         self._sql("CREATE TABLE IF NOT EXISTS scan (format INTEGER, version VARCHAR, is_written BOOLEAN)")
         if self._sql("SELECT format, version FROM scan") == [(FORMAT, __version__)]:
@@ -178,8 +169,9 @@ class _Store:
 
     def keep(self, stamps: dict[str, str]) -> set[str]:
         """Forget all but the files that were read as they are now, and return these; an unreadable one was not."""
-        current = self._pyarrow.table({"file": list(stamps), "stamp": list(stamps.values())})
-        self._base.register("current", current)
+        from pyarrow import table
+
+        self._base.register("current", table({"file": list(stamps), "stamp": list(stamps.values())}))
         known = "SELECT file FROM sessions JOIN current USING (file, stamp) WHERE error IS NULL"
         self._sql(f"CREATE TEMP TABLE kept AS {known}")
         with self._change():
@@ -196,12 +188,14 @@ class _Store:
 
     def flush(self) -> None:
         """Store what was added, all or nothing."""
+        from pyarrow import table
+
         with self._change():
             for name, rows in self._waiting.items():
                 if rows:
                     columns = map(list, zip(*rows, strict=True))
-                    told = self._pyarrow.table(dict(zip(TABLES[name], columns, strict=True)))
-                    self._base.from_arrow(told).insert_into(name)
+                    told = dict(zip(TABLES[name], columns, strict=True))
+                    self._base.from_arrow(table(told)).insert_into(name)
                     self._sql("UPDATE scan SET is_written = false")
                     rows.clear()
 

@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from voicechat.errors import ConfigError
+from voicechat.errors import ConfigError, require_extra
 from voicechat.fleet.rows import TABLES
-from voicechat.fleet.scan import needed
+from voicechat.fleet.scan import EXTRA
 
 Z = 1.959964
 """Standard deviations of a 95 % interval."""
@@ -53,27 +53,23 @@ class Tables:
     """The tables of one folder in DuckDB: SELECT alone, over these files alone. Raises ConfigError for no scan."""
 
     def __init__(self, folder: Path) -> None:
-        _, self._duckdb = needed()
+        require_extra(*EXTRA)
+        import duckdb
+
+        self._duckdb = duckdb
         files = {name: str((folder / f"{name}.parquet").resolve()) for name in TABLES}
         if missing := [name for name, file in files.items() if not Path(file).is_file()]:
             hint = "`voicechat fleet scan SRC --out DIR` makes it, and finishes one that was ended"
             raise ConfigError(f"{folder} has no tables of a scan: {', '.join(missing)}", hint=hint)
-        self._base = self._duckdb.connect(
-            config={
-                "autoinstall_known_extensions": "false",
-                "autoload_known_extensions": "false",
-                "allow_community_extensions": "false",
-                "temp_directory": "",
-                "python_enable_replacements": "false",
-            }
-        )
-        allowed = ", ".join(map(_quoted, files.values()))
-        self._base.execute(f"SET allowed_paths=[{allowed}]; SET enable_external_access=false")
+        off = ("autoinstall_known_extensions", "autoload_known_extensions", "allow_community_extensions")
+        config = dict.fromkeys((*off, "python_enable_replacements"), "false")
+        self._base = duckdb.connect(config=config | {"temp_directory": ""})
         for name, file in files.items():
-            self._base.execute(f"CREATE VIEW {name} AS SELECT * FROM read_parquet({_quoted(file)})")
+            self._base.read_parquet(file).create_view(name)
         waits = f"UNPIVOT turns ON {', '.join(LATENCIES)} INTO NAME what VALUE seconds"
         self._base.execute(f"CREATE VIEW waits AS SELECT file, what, seconds FROM ({waits})")
-        self._base.execute("SET lock_configuration=true")
+        self._base.execute("SET allowed_paths=?", [list(files.values())])
+        self._base.execute("SET enable_external_access=false; SET lock_configuration=true")
 
     def ask(self, sql: str) -> tuple[tuple[str, ...], Any]:
         """(columns, a result with `fetchmany`) of one SELECT. Raises ConfigError for anything else, or a wrong one."""
@@ -91,10 +87,6 @@ class Tables:
         """All rows of a SELECT."""
         rows: list[tuple[Any, ...]] = self.ask(sql)[1].fetchall()
         return rows
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 def wilson(count: int, of: int) -> tuple[float, float]:

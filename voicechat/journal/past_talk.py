@@ -14,12 +14,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from voicechat.config.otlp import require_otel
+from voicechat.config.otlp import EXTRA
 from voicechat.config.settings import Settings
 from voicechat.core.policy import TurnPolicy
 from voicechat.core.state import State, Turn
 from voicechat.core.viewing import split
 from voicechat.engine.link import EventRow, Finding
+from voicechat.errors import require_extra
 from voicechat.insight.metrics.ledger import Figures
 from voicechat.journal.index import Film
 from voicechat.journal.redaction import ABOUT_TAPE, RedactedSource
@@ -301,15 +302,15 @@ def history_of(film: Film) -> History:
 
 def spans_of(talk: PastTalk, *, words: bool) -> list[ReadableSpan]:
     """The spans of a tape or a log; the same ones each time. Raises ConfigError without the extra `otel`."""
-    require_otel()
-    from voicechat.journal.spans import SessionSpans
+    require_extra(*EXTRA)
+    from voicechat.journal.spans import SessionSpans, this_process
 
     source = talk.source
     began_at = source.file.stat().st_mtime - talk.length
     with contextlib.suppress(ValueError):
         began_at = datetime.fromisoformat(talk.transcript.started_at).timestamp()
     seed = f"{source.name} {began_at} {talk.length} {len(talk.rows)}"
-    made = SessionSpans(began_at, seed, "tape", talk.transcript.provider, words=words)
+    made = SessionSpans(began_at, seed, "tape", talk.transcript.provider, words=words, process=this_process())
     for finding in talk.findings:
         made.found(finding)
     spans: list[ReadableSpan] = []

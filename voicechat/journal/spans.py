@@ -19,10 +19,10 @@ import hashlib
 import json
 import os
 import re
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from google.protobuf.json_format import MessageToJson
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
@@ -33,11 +33,13 @@ from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, Trace
 
 from voicechat import __version__
 from voicechat.engine.link import Finding
+from voicechat.insight.metrics.calls import ToolCall, ToolCalls
 from voicechat.insight.metrics.ledger import Ledger
 from voicechat.insight.metrics.prices import Cost, Price, Usage
 from voicechat.insight.metrics.turns import Direction, TurnNumbers
 from voicechat.insight.records import number, part, text
 from voicechat.journal.redact import without_keys
+from voicechat.protocol.dialects import GA_NAMES
 
 Via: TypeAlias = Literal["talk", "tap", "serve", "tape"]
 Value: TypeAlias = str | bool | int | float | tuple[str, ...]
@@ -54,26 +56,26 @@ SETTLED = 3.0
 GRACE = 30.0
 """Seconds after which an answer or a tool that never ended is not waited for, once the next turn has begun."""
 MOST_OPEN = 100
-MOST_POINTS = 64
-"""Errors of one turn, and findings of one span; the SDK keeps 128 events."""
+MOST_ERRORS, MOST_FINDINGS = 32, 64
+"""Of one span; the SDK keeps 128 events."""
 SCOPE = InstrumentationScope("voicechat", __version__)
 _IDENTIFIER = re.compile(r"[A-Za-z0-9_.:/@+\-]{1,200}")
-_TEXTS = ("output_audio_transcript", "output_text", "audio_transcript", "text")
-_FIRST_TEXT = frozenset(f"response.{name}.delta" for name in _TEXTS)
-_FIRST_AUDIO = frozenset(("response.output_audio.delta", "response.audio.delta", "output_audio_buffer.started"))
-_TEXT_DONE = frozenset(f"response.{name}.done" for name in _TEXTS)
-_OF_CONNECTION = ("line.opened", "line.failed", "line.lost", "tap.opened", "tap.ended")
 
 
-@dataclass(slots=True)
-class _Tool:
-    name: str
-    kind: Literal["function", "extension"]
-    began: float
-    ended: float | None = None
-    outcome: str = "unanswered"
-    arguments: object = None
-    output: object = None
+class Process(NamedTuple):
+    """What is known of the process that makes the spans."""
+
+    resource: Resource = Resource.get_empty()
+    is_latest: bool = False
+    """Names are those of the newest draft."""
+
+
+NO_PROCESS = Process()
+
+
+def this_process() -> Process:
+    """As the variables of OpenTelemetry say."""
+    return Process(Resource.create(), LATEST in os.environ.get(OPT_IN, "").replace(",", " ").split())
 
 
 @dataclass(slots=True)
@@ -86,13 +88,11 @@ class _Turn:
     """Responses by id: whether more is to come."""
     reasons: list[str] = field(default_factory=list)
     error: str = ""
-    tools: dict[str, _Tool] = field(default_factory=dict)
-    points: list[Point] = field(default_factory=list)
+    points: deque[Point] = field(default_factory=lambda: deque(maxlen=MOST_ERRORS))
     words: dict[str, list[str]] = field(default_factory=dict)
 
-    @property
-    def awaits(self) -> bool:
-        return any(self.running.values()) or any(tool.ended is None for tool in self.tools.values())
+    def go_on(self, at: float) -> None:
+        self.last = max(self.last, at)
 
 
 class SessionSpans:
@@ -104,9 +104,9 @@ class SessionSpans:
         seed: str,
         via: Via,
         provider: str = "",
-        *,
         words: bool = False,
         prices: Mapping[str, Price] | None = None,
+        process: Process = NO_PROCESS,
     ) -> None:
         """`began_at`: seconds since 1970 of session time 0; `seed`: what ids are made from; `words`: put in what was
         said, written and found."""
@@ -115,10 +115,11 @@ class SessionSpans:
         self._via = via
         self._provider = _slug(provider)
         self._words = words
-        self._is_latest = LATEST in os.environ.get(OPT_IN, "").replace(",", " ").split()
+        self._is_latest = process.is_latest
         service = {"name": "voicechat", "version": __version__, "instance.id": format_trace_id(self._trace)}
-        self._resource = Resource.create({f"service.{name}": value for name, value in service.items()})
+        self._resource = process.resource.merge(Resource({f"service.{name}": value for name, value in service.items()}))
         self._ledger = Ledger(prices=prices)
+        self._calls = ToolCalls()
         self._open: dict[int, _Turn] = {}
         self._newest = 0
         self._turn_of_id: dict[str, int] = {}
@@ -126,7 +127,7 @@ class SessionSpans:
         self._sounds: set[str] = set()
         self._session = ""
         self._told: Facts = {"voicechat.via": via}
-        self._points: list[Point] = []
+        self._points: deque[Point] = deque(maxlen=MOST_ERRORS)
         self._findings: dict[str, Finding] = {}
         self._placed: set[str] = set()
         self._last = 0.0
@@ -136,18 +137,14 @@ class SessionSpans:
         """Take in one event at session time `at`, seconds; what a local event says of times is session time too."""
         self._last = max(self._last, at)
         self._ledger.feed(at, direction, event)
-        name, turns = event.get("type"), self._ledger.turns
+        turns = self._ledger.turns
         if turns and turns[-1].number > self._newest:
             self._newest = turns[-1].number
             self._open[self._newest] = _Turn(at)
-        if not isinstance(name, str):
-            return
-        if direction == "local":
-            self._happened(at, name, event)
-        elif direction == "in":
-            self._came(at, name, event)
-        elif name == "conversation.item.create":
-            self._sent(at, part(event, "item"))
+        if ended := self._calls.feed(at, direction, event, self._number_of(event)):
+            self._turn(ended.turn or 0).go_on(at)
+        if isinstance(name := event.get("type"), str):
+            self._take(at, direction, GA_NAMES.get(name, name), event)
 
     def found(self, finding: Finding) -> None:
         """A finding, new or changed."""
@@ -167,132 +164,101 @@ class SessionSpans:
         told["voicechat.finding_codes"] = tuple(sorted({one.code for one in self._findings.values()}))
         rest = [self._finding(one, end) for one in self._findings.values() if one.id not in self._placed]
         failed = "voicechat.connection.failed" in (name for _, name, _ in self._points)
-        points = self._points + rest[:MOST_POINTS]
+        points = (*self._points, *rest[:MOST_FINDINGS])
         return [*spans, self._span("voicechat.session", "session", "", (0.0, end), told, points, failed)]
 
     # what flowed
-    def _happened(self, at: float, name: str, event: Mapping[str, Any]) -> None:
-        turn = self._open.get(self._newest)
-        if name == "assistant.audible":
-            self._sounds.add("loudspeaker")
-        elif name == "assistant.silent":
-            self._sounds.discard("loudspeaker")
-            _extend(turn, number(event, "last_audible_at") or at)
-        elif name == "text.entered":
-            self._say(turn, "user", event.get("text"))
-        elif name == "tool.finished":
-            self._tool_ended(text(event, "call_id"), at, event.get("failed"), event.get("output"))
-        elif name == "tool.moved" and event.get("stage") == "dropped":
-            self._tool_ended(text(event, "call_id"), at, "dropped", None)
-        elif name in _OF_CONNECTION:
-            known = {key: _identifier(event.get(key)) for key in ("transport", "code", "handshake", "by")}
-            facts: Facts = {f"voicechat.connection.{key}": value for key, value in known.items()}
-            _note(self._points, (at, f"voicechat.connection.{name.partition('.')[2]}", facts))
-            self._told["voicechat.transport"] = known["transport"] or self._told.get("voicechat.transport")
-
-    def _sent(self, at: float, item: Mapping[str, Any]) -> None:
-        if item.get("type") == "function_call_output":
-            self._tool_ended(text(item, "call_id"), at, None, item.get("output"))
-        elif item.get("role") == "user" and isinstance(parts := item.get("content"), list):
-            for one in parts:
-                self._say(self._open.get(self._newest), "user", one.get("text") if isinstance(one, dict) else None)
-
-    def _came(self, at: float, name: str, event: Mapping[str, Any]) -> None:
-        if name in _FIRST_TEXT or name in _FIRST_AUDIO:
-            if (turn := self._turn_of(event)) is not None:
-                turn.marks.setdefault("first_text" if name in _FIRST_TEXT else "first_audio", at)
-                if self._words and name in _FIRST_TEXT:
+    def _take(self, at: float, direction: Direction, name: str, event: Mapping[str, Any]) -> None:
+        newest, turn, response = self._turn(self._newest), self._turn(self._number_of(event)), part(event, "response")
+        match direction, name:
+            case "in", "response.output_audio_transcript.delta" | "response.output_text.delta":
+                turn.marks.setdefault("first_text", at)
+                if self._words:
                     turn.words.setdefault("assistant", []).append(text(event, "delta", LONGEST_CONTENT))
-            if name == "output_audio_buffer.started":
+            case "in", "response.output_audio_transcript.done" | "response.output_text.done":
+                if "assistant" not in turn.words:  # no deltas came
+                    self._say(turn, "assistant", event.get("transcript") or event.get("text"))
+            case "in", "response.output_audio.delta":
+                turn.marks.setdefault("first_audio", at)
+            case "in", "output_audio_buffer.started":
+                turn.marks.setdefault("first_audio", at)
                 self._sounds.add("service")
-            return
-        newest, response = self._open.get(self._newest), part(event, "response")
-        match name:
-            case "session.created" | "session.updated":
+            case "in", "output_audio_buffer.stopped" | "output_audio_buffer.cleared":
+                self._sounds.discard("service")
+                turn.go_on(at)
+            case "local", "assistant.audible":
+                self._sounds.add("loudspeaker")
+            case "local", "assistant.silent":
+                self._sounds.discard("loudspeaker")
+                newest.go_on(number(event, "last_audible_at") or at)
+            case "in", "response.created" if self._newest in self._open:
+                self._turn_of_id[text(response, "id")] = self._newest
+                newest.running[text(response, "id")] = True
+            case "in", "response.done":
+                turn.go_on(at)
+                turn.running[text(response, "id")] = False
+                status, details = _identifier(response.get("status")), part(response, "status_details")
+                reason = _identifier(details.get("reason")) or ("stop" if status == "completed" else status)
+                turn.reasons += [reason] if reason else []
+                turn.error = _code(part(details, "error")) if status == "failed" else turn.error
+            case "in", "input_audio_buffer.speech_started" | "input_audio_buffer.committed":
+                self._turn_of_id[text(event, "item_id")] = self._newest
+            case "in", "conversation.item.input_audio_transcription.completed":
+                about = self._turn_of_id.get(text(event, "item_id"), self._newest)
+                self._say(self._turn(about), "user", event.get("transcript"))
+            case "local", "text.entered":
+                self._say(newest, "user", event.get("text"))
+            case "out", "conversation.item.create" if part(event, "item").get("role") == "user":
+                content = part(event, "item").get("content")
+                for one in content if isinstance(content, list) else ():
+                    self._say(newest, "user", one.get("text") if isinstance(one, dict) else None)
+            case "in", "session.created" | "session.updated":
                 session = part(event, "session")
                 self._session = self._session or _identifier(session.get("id"))
                 voice = _identifier(part(part(session, "audio"), "output").get("voice") or session.get("voice"))
                 self._told["voicechat.voice"] = voice or self._told.get("voicechat.voice")
-            case "input_audio_buffer.speech_started" | "input_audio_buffer.committed":
-                self._turn_of_id[text(event, "item_id")] = self._newest
-            case "conversation.item.input_audio_transcription.completed":
-                number = self._turn_of_id.get(text(event, "item_id"), self._newest)
-                self._say(self._open.get(number), "user", event.get("transcript"))
-            case "response.created" if newest is not None:
-                self._turn_of_id[text(response, "id")] = self._newest
-                newest.running[text(response, "id")] = True
-            case "response.output_item.added" | "response.output_item.done":
-                self._called(at, self._turn_of(event), part(event, "item"), is_done=name.endswith("done"))
-            case "response.function_call_arguments.done":
-                self._called(at, self._turn_of(event), {**event, "type": "function_call"}, is_done=True)
-            case "response.done":
-                self._answered(at, self._turn_of(event), response)
-            case "error":
+            case "in", "error":
                 error = part(event, "error")
                 facts = {"error.type": _code(error), **self._content("error", error.get("message"))}
-                _note(self._points if newest is None else newest.points, (at, "voicechat.error", facts))
-                _extend(newest, at)
-            case "output_audio_buffer.stopped" | "output_audio_buffer.cleared":
-                self._sounds.discard("service")
-                _extend(self._turn_of(event), at)
-            case _ if (
-                name in _TEXT_DONE and (turn := self._turn_of(event)) is not None and "assistant" not in turn.words
-            ):
-                self._say(turn, "assistant", event.get("transcript") or event.get("text"))  # no deltas came
+                points = newest.points if self._newest in self._open else self._points
+                points.append((at, "voicechat.error", facts))
+                newest.go_on(at)
+            case "local", "line.opened" | "line.failed" | "line.lost" | "tap.opened" | "tap.ended":
+                known = {key: _identifier(event.get(key)) for key in ("transport", "code", "handshake", "by")}
+                facts = {f"voicechat.connection.{key}": value for key, value in known.items()}
+                self._points.append((at, f"voicechat.connection.{name.partition('.')[2]}", facts))
+                self._told["voicechat.transport"] = known["transport"] or self._told.get("voicechat.transport")
 
-    def _answered(self, at: float, turn: _Turn | None, response: Mapping[str, Any]) -> None:
-        if turn is None:
-            return
-        _extend(turn, at)
-        turn.running[text(response, "id")] = False
-        status, details = _identifier(response.get("status")), part(response, "status_details")
-        reason = _identifier(details.get("reason")) or ("stop" if status == "completed" else status)
-        turn.reasons += [reason] if reason else []
-        turn.error = _code(part(details, "error")) if status == "failed" else turn.error
-        output = response.get("output")
-        for item in output if isinstance(output, list) else ():
-            self._called(at, turn, item if isinstance(item, dict) else {}, is_done=True)
+    def _number_of(self, event: Mapping[str, Any]) -> int:
+        """The turn that a response is part of; 0 for one that is not known."""
+        return self._turn_of_id.get(text(event, "response_id") or text(part(event, "response"), "id"), 0)
 
-    def _called(self, at: float, turn: _Turn | None, item: Mapping[str, Any], *, is_done: bool) -> None:
-        """A tool call as the model makes it, told up to three times; one of the service's own ends with its item."""
-        is_ours = item.get("type") == "function_call"
-        if turn is None or not ((is_ours and is_done) or item.get("type") == "mcp_call"):
-            return
-        call = text(item, "call_id" if is_ours else "id")
-        tool = turn.tools.setdefault(call, _Tool("", "function" if is_ours else "extension", at))
-        tool.name = tool.name or _identifier(item.get("name"))
-        tool.arguments = item.get("arguments") or tool.arguments
-        if is_done and not is_ours:
-            self._tool_ended(call, at, item.get("error"), item.get("output"))
+    def _turn(self, number: int) -> _Turn:
+        """Of one that is not known, or told already, nothing is kept."""
+        return self._open.get(number) or _Turn(self._last)
 
-    def _tool_ended(self, call: str, at: float, problem: object, output: object) -> None:
-        for turn in self._open.values():
-            tool = turn.tools.get(call)
-            if tool is not None and tool.ended is None:
-                outcome = "dropped" if problem == "dropped" else "failed" if problem else "ok"
-                tool.ended, tool.outcome, tool.output = at, outcome, output
-                _extend(turn, at)
-
-    def _turn_of(self, event: Mapping[str, Any]) -> _Turn | None:
-        id = text(event, "response_id") or text(part(event, "response"), "id")
-        return self._open.get(self._turn_of_id.get(id, 0))
-
-    def _say(self, turn: _Turn | None, who: str, said: object) -> None:
-        if self._words and turn is not None and isinstance(said, str):
+    def _say(self, turn: _Turn, who: str, said: object) -> None:
+        if self._words and isinstance(said, str):
             said_before = turn.words.setdefault(who, [])
             said_before += [said] if said.strip() and said not in said_before else []
 
     # what is told
     def _is_over(self, number: int, now: float) -> bool:
         turn = self._open[number]
+        awaits = any(turn.running.values()) or any(call.ended is None for call in self._calls_of(number))
         if number == self._newest:
-            return bool(turn.running) and not turn.awaits and not self._sounds and now - turn.last >= SETTLED
+            return bool(turn.running) and not awaits and not self._sounds and now - turn.last >= SETTLED
         newest = self._open.get(self._newest, turn)
-        return not turn.awaits or now - max(turn.last, newest.last) >= GRACE or len(self._open) > MOST_OPEN
+        return not awaits or now - max(turn.last, newest.last) >= GRACE or len(self._open) > MOST_OPEN
+
+    def _calls_of(self, number: int) -> list[ToolCall]:
+        return [call for call in self._calls.by_id.values() if call.turn == number]
 
     def _turn_spans(self, number: int) -> Iterator[ReadableSpan]:
         """The spans of one turn, which is forgotten with it."""
-        turn, turns = self._open.pop(number), self._ledger.turns
+        turn, turns, calls = self._open.pop(number), self._ledger.turns, self._calls_of(number)
+        for call in calls:
+            del self._calls.by_id[call.id]
         self._turn_of_id = {id: other for id, other in self._turn_of_id.items() if other != number}
         place = number - turns[0].number
         if not 0 <= place < len(turns):
@@ -303,18 +269,18 @@ class SessionSpans:
         start, end = min(known), max(known)
         following = turns[place + 1].began_at if place + 1 < len(turns) else None
         points = [*((at, f"voicechat.{name}", {}) for name, at in waits.items()), *turn.points]
-        for finding in [one for one in self._findings.values() if one.id not in self._placed][:MOST_POINTS]:
+        for finding in [one for one in self._findings.values() if one.id not in self._placed][:MOST_FINDINGS]:
             if start <= (seen := self._finding(finding, end))[0] <= max(end, following or end):
                 self._placed.add(finding.id)
                 points.append(seen)
         cut, failed = bool(numbers.cut_by), bool(turn.error)
-        self._counts.update(turns=1, interruptions=cut, failed_turns=failed, tool_calls=len(turn.tools))
+        self._counts.update(turns=1, interruptions=cut, failed_turns=failed, tool_calls=len(calls))
         told, path = self._turn_attributes(number, turn, numbers, waits), f"turn/{number}"
         yield self._span("voicechat.turn", path, "session", (start, end), told, points, failed)
-        for call, tool in turn.tools.items():
-            name, times = f"execute_tool {tool.name}".strip(), (tool.began, end if tool.ended is None else tool.ended)
-            told, failed = self._tool_attributes(number, call, tool), tool.outcome != "ok"
-            yield self._span(name, f"{path}/{call}", path, times, told, (), failed)
+        for call in calls:
+            name, times = f"execute_tool {_identifier(call.name)}".strip(), (call.began or 0.0, call.ended or end)
+            told, failed = self._tool_attributes(number, call), call.outcome != "ok"
+            yield self._span(name, f"{path}/{call.id}", path, times, told, (), failed)
 
     def _turn_attributes(self, number: int, turn: _Turn, numbers: TurnNumbers, waits: Mapping[str, float]) -> Facts:
         responses = tuple(id for id in map(_identifier, turn.running) if id)[:MOST_OPEN]
@@ -344,16 +310,16 @@ class SessionSpans:
             told |= self._content(who, ("" if who == "assistant" else " ").join(said))
         return told
 
-    def _tool_attributes(self, number: int, call: str, tool: _Tool) -> Facts:
+    def _tool_attributes(self, number: int, call: ToolCall) -> Facts:
         return self._numbered(number) | {
             "gen_ai.operation.name": "execute_tool",
-            "gen_ai.tool.name": tool.name,
-            "gen_ai.tool.call.id": _identifier(call),
-            "gen_ai.tool.type": tool.kind,
-            "voicechat.tool.outcome": tool.outcome,
-            "error.type": tool.outcome if tool.outcome != "ok" else None,
-            **self._content("tool.arguments", tool.arguments),
-            **self._content("tool.output", tool.output),
+            "gen_ai.tool.name": _identifier(call.name),
+            "gen_ai.tool.call.id": _identifier(call.id),
+            "gen_ai.tool.type": "function" if call.is_ours else "extension",
+            "voicechat.tool.outcome": call.outcome,
+            "error.type": call.outcome if call.outcome != "ok" else None,
+            **self._content("tool.arguments", call.arguments),
+            **self._content("tool.output", call.output),
         }
 
     def _named(self) -> Facts:
@@ -463,16 +429,6 @@ def _usage(usage: Usage, cost: Cost | None) -> Facts:
     if cost is not None and usage.total:
         told |= {"voicechat.usage.cost_usd": cost.usd, "voicechat.usage.cost_is_estimate": cost.is_estimate}
     return told
-
-
-def _extend(turn: _Turn | None, at: float) -> None:
-    if turn is not None:
-        turn.last = max(turn.last, at)
-
-
-def _note(points: list[Point], point: Point) -> None:
-    if len(points) < MOST_POINTS // 2:
-        points.append(point)
 
 
 def _code(error: Mapping[str, Any]) -> str:

@@ -42,7 +42,7 @@ from voicechat.protocol.session_dialects import get_path, session_to_ga
 from voicechat.tap.model import TappedConversation
 
 if TYPE_CHECKING:
-    from voicechat.engine.otlp import OtlpExporter, SessionTrace
+    from voicechat.engine.otlp import OtlpExporter
 
 PORTION = 0.001
 """Seconds of work at a time."""
@@ -451,11 +451,7 @@ class Session:
         if tape is not None:
             observers.add("recording", _as_it_came(tape.watch))
         self._observers = observers
-        self._trace: SessionTrace | None = None
-        if exporter is not None:
-            from voicechat.engine.otlp import SessionTrace  # most taps have none
-
-            self._trace = SessionTrace(exporter, observers, settings, "tap", provider, self.started_at)
+        self._trace = exporter.trace(observers, "tap", provider, self.started_at) if exporter is not None else None
         self._check = observers.guarded("problem checks", self._problems.watch)
         self._tick_checks = observers.guarded("problem checks", self._problems.tick)
         self._tick_metrics = observers.guarded("metrics", self._book.tick)

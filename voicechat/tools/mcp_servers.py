@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib.util
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import IO, TYPE_CHECKING, Any
 
-from voicechat.errors import ConfigError
 from voicechat.tasks import spawn
 from voicechat.tools.mcp_config import LocalServer
 from voicechat.tools.tool import ToolError
@@ -31,8 +29,8 @@ MOST_TOOLS = 128
 MOST_PAGES = 20
 LONGEST_DESCRIPTION = 4000
 """Characters of a tool's description; the model pays for each of them in every session."""
-MISSING = "MCP servers need the package mcp"
-INSTALL = 'run pip install ".[mcp]" in the folder of voicechat'
+EXTRA = ("mcp", "MCP servers need", "mcp", "mcp_types")
+"""Of the package version 2 or newer, which alone brings the second module."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +40,6 @@ class ListedTool:
     name: str
     description: str
     parameters: dict[str, Any]
-
-
-def require_package() -> None:
-    """Raises ConfigError where the `mcp` package (2 or newer) is not installed."""
-    if importlib.util.find_spec("mcp") is None or importlib.util.find_spec("mcp_types") is None:
-        raise ConfigError(MISSING, hint=INSTALL)
 
 
 class RunningServer:

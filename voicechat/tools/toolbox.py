@@ -32,7 +32,7 @@ import msgspec
 from voicechat.config.settings import Settings
 from voicechat.core.effects import RunTool, ToolEffect
 from voicechat.core.events import Event, ToolFinished, ToolOffer, ToolsNoted, ToolsOffered
-from voicechat.errors import ConfigError
+from voicechat.errors import ConfigError, require_extra
 from voicechat.tasks import sentence, spawn
 from voicechat.tools.mcp_config import LocalServer, RemoteServer, servers_of
 from voicechat.tools.policy import EVERY, Rules, problem_in, rule_for
@@ -400,9 +400,9 @@ class Toolbox:
         if self.is_empty:
             return
         if self._local:
-            from voicechat.tools.mcp_servers import require_package
+            from voicechat.tools.mcp_servers import EXTRA
 
-            require_package()
+            require_extra(*EXTRA)
         files = [LoadedFile("", self._functions)] if self._functions else []
         files += [await load_file(Path(name).expanduser()) for name in self._settings.tools]
         for loaded in files:
