@@ -7,6 +7,7 @@ import base64
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -111,6 +112,19 @@ async def test_the_stock_client_holds_a_spoken_exchange() -> None:
                     break
         await openai.close()
     assert words
+
+
+async def test_a_word_is_told_when_it_sounds_and_not_when_it_is_made() -> None:
+    async with local_server("Tell me a long story.") as server, live_client(server, SESSION) as client:
+        await client.say()
+        while client.types().count("session.output_transcript.delta") < 6:
+            await client.until("session.output_audio.delta")
+        told = [event for event in client.events if event["type"] == "session.output_transcript.delta"]
+        assert all(len(event["delta"].split()) <= 2 for event in told), "a word or two at a time"
+        assert all(later["end_ms"] > first["end_ms"] for first, later in pairwise(told))
+        first, last = (client.events.index(told[at]) for at in (0, -1))
+        between = [event for event in client.events[first:last] if event["type"] == "session.output_audio.delta"]
+        assert len(between) * 40 >= told[-1]["end_ms"] - told[0]["end_ms"] - 100, "as much sound as the words take"
 
 
 async def test_a_voice_over_the_answer_ends_it() -> None:
