@@ -28,6 +28,7 @@ from tests.support.script import (
 )
 from voicechat.core import events as on
 from voicechat.core.events import Event
+from voicechat.core.policy import TurnPolicy
 from voicechat.core.spoken_text import heard_length, learned_rate, weight
 from voicechat.core.state import Choices
 from voicechat.protocol import server_events as wire
@@ -448,3 +449,13 @@ def test_sound_of_an_answer_that_was_given_up_ends_with_the_loudspeaker() -> Non
     assert talk.view.reply.state == "finishing"
     talk.at(14.0).tell(on.AssistantFellSilent(14.0))
     assert talk.at(30.0).view.reply.state == "ready"
+
+
+def test_words_told_as_they_are_said_count_as_heard() -> None:
+    talk = asked(connected(TurnPolicy(full_duplex=True))).hear(
+        created("r1"), words("r1", "a1", "Once upon a time there ")
+    )
+    talk.at(1.0).tell(on.AssistantHeard())
+    talk.at(2.1).hear(words("r1", "a1", "was a very fast talker who said a lot "))
+    talk.at(4.0).hear(words("r1", "a1", "and stopped."))
+    assert talk.answer().text == "Once upon a time there was a very fast talker who said a lot"

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from voicechat.core.events import Interrupter
 from voicechat.core.policy import TurnPolicy
-from voicechat.core.spoken_text import learned_rate
+from voicechat.core.spoken_text import FASTEST, SHORTEST_LESSON, learned_rate, weight
 from voicechat.core.state import Conversation, Cut, State, Turn
 from voicechat.core.transcript import changed, find_answer, find_item
 
@@ -246,6 +246,17 @@ def completed(conversation: Conversation, state: State, now: float, policy: Turn
         if turn.cut is None and is_spoken(turn) and not turn.failed:
             rate = learned_rate(rate, turn.text, turn.heard)
         conversation = replace(conversation, completed=conversation.completed + 1, chars_per_second=rate)
+    return conversation
+
+
+def paced_by_words(conversation: Conversation, state: State, response_id: str, new: int, now: float) -> Conversation:
+    """R10, where the service tells each word when it says it (GPT-Live): all but the `new` characters were said."""
+    for index in open_answers(conversation, state.connection.number):
+        turn = conversation.turns[index]
+        seconds = heard_seconds(turn, now)
+        if turn.response_id == response_id and turn.pace is not None and seconds >= SHORTEST_LESSON:
+            pace = max(turn.pace, min(weight(turn.text[: len(turn.text) - new].rstrip()) / seconds, FASTEST))
+            return changed(conversation, index, replace(turn, pace=pace))
     return conversation
 
 

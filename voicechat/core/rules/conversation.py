@@ -70,6 +70,7 @@ from voicechat.protocol.server_events import (
     ResponseMcpCallCompleted,
     ResponseMcpCallFailed,
     ResponseOutputAudioDelta,
+    ResponseOutputAudioTranscriptDelta,
     ServerEvent,
     SessionInputTranscriptDelta,
     SessionOutputAudioDelta,
@@ -198,6 +199,9 @@ def _on_wire(state: State, wire: ServerEvent, now: float, policy: TurnPolicy) ->
         case OutputAudioBufferStopped() | OutputAudioBufferCleared():
             # Whether `cleared` cuts an answer is for the barge-in rule to say: it may be the echo of our own flush.
             return sounding.completed(state.conversation, state, now, policy, ended=True)
+        case ResponseOutputAudioTranscriptDelta(response_id=response_id, delta=delta) if policy.full_duplex:
+            written = answers.on_answer_event(state, wire, now)
+            return sounding.paced_by_words(written, state, response_id or "", len(delta), now)
         case ResponseDone():
             return sounding.completed(answers.on_answer_event(state, wire, now), state, now, policy, ended=False)
         case _:
