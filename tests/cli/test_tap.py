@@ -69,6 +69,7 @@ async def test_plain_lines_say_what_flows_and_what_it_costs(tmp_path: Path) -> N
             process.send_signal(signal.SIGINT)
             told = await ended(process)
     assert "← session.created" in told.out and "→ session.update" in told.out and " ms)" in told.out
+    assert told.out.count("response.output_audio.delta") == 1, "sound does not hide the rest"
 
 
 async def test_an_address_that_is_none_is_one_sentence(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from voicechat.engine.eventlog import row_of
 from voicechat.engine.link import Finding, FromEngine
 from voicechat.engine.pipe import TICK
 from voicechat.journal.entry import Happening
+from voicechat.journal.lines import AUDIO_TYPES
 from voicechat.tap.host import TapSettings
 from voicechat.tap.registry import SessionRegistry
 from voicechat.tap.server import TapServer
@@ -25,6 +26,8 @@ from voicechat.tap.upstream import Upstream
 from voicechat.tasks import ended_by_signal, ticks
 from voicechat.ui.sanitise import clean
 
+SOUND_EVERY = 5.0
+"""Seconds between two lines for sound of one kind: fifty a second would hide everything else. JSON has all."""
 ARROWS = {"in": "←", "out": "→", "local": "·"}
 
 
@@ -75,6 +78,8 @@ class Printer:
         self._out = out
         self._as_json = as_json
         self._seq = 0
+        self._sound: dict[tuple[int, str], tuple[float, int]] = {}
+        """By session and type: when a line was last written, and how many events came since."""
         self.on_gone: Callable[[], None] = lambda: None
 
     def follow(self, session: Session) -> None:
@@ -97,8 +102,16 @@ class Printer:
             told = {"t": row.t, "session": session.caller.number, "dir": row.dir, "event": json.loads(row.payload)}
             self._write(json.dumps(told | ({} if added is None else {"added_ms": added}), ensure_ascii=False))
             return
+        more = ""
+        if row.type in AUDIO_TYPES:
+            kind = session.caller.number, row.type
+            told_at, passed = self._sound.get(kind, (-SOUND_EVERY, 0))
+            if row.t < told_at + SOUND_EVERY:
+                self._sound[kind] = told_at, passed + 1
+                return
+            self._sound[kind], more = (row.t, 0), f" ×{passed + 1}" if passed else ""
         cost = "" if added is None else f"  (+{added:.1f} ms)"
-        self._write(f"{session.caller.number:>3} {row.t:8.3f} {ARROWS[row.dir]} {row.type}  {row.summary}{cost}")
+        self._write(f"{session.caller.number:>3} {row.t:8.3f} {ARROWS[row.dir]} {row.type}{more}  {row.summary}{cost}")
 
     def _message(self, session: Session, message: FromEngine) -> None:
         if not isinstance(message, Finding):
