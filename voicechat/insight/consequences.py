@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from voicechat.insight.records import Evidence, Finding, elapsed
+from voicechat.insight.records import Finding, near
 
 _REFUSED_CONFIG = tuple(
     """
@@ -137,12 +137,7 @@ def _are_tied(cause: Finding, one: Finding) -> bool:
         return True
     if cause.code not in AT_ITS_HEELS:
         return False
-    return any(_is_near(before, after) for before in cause.evidence for after in one.evidence)
-
-
-def _is_near(before: Evidence, after: Evidence) -> bool:
-    apart = elapsed(before, after)
-    return abs(after.seq - before.seq) <= EVENTS if apart is None else abs(apart) <= WITHIN
+    return any(near(before, after, WITHIN, EVENTS) for before in cause.evidence for after in one.evidence)
 
 
 def _leads_to(first: Finding, target: Finding, explained: dict[str, Finding]) -> bool:

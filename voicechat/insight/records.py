@@ -137,6 +137,9 @@ LOG_ENDED = "log.ended"
 NAMED = "(only its name was printed)"
 """A field that marks an event of which a log told little more than its name."""
 
+IN_PROSE = "(a sentence that somebody wrote)"
+"""A field that marks what a sentence tells that no program seems to have printed."""
+
 BESIDE = "(told beside the events)"
 """A field that marks words which a client printed of its own, and not as an event."""
 
@@ -186,3 +189,11 @@ def elapsed(first: Evidence | None, then: Evidence | None) -> float | None:
     if first is None or then is None or first.t is None or then.t is None:
         return None
     return then.t - first.t
+
+
+def near(first: Evidence | None, then: Evidence | None, seconds: float, events: int) -> bool:
+    """Whether they are so close, in either order; by their numbers where the log has no times."""
+    if first is None or then is None:
+        return False
+    apart = elapsed(first, then)
+    return abs(then.seq - first.seq) <= events if apart is None else abs(apart) <= seconds

@@ -97,8 +97,7 @@ SAYINGS = tuple(
         (
             r"model\b.{0,80}\b(?:not (?:supported|available|allowed|compatible|valid)|unsupported)\b.{0,40}realtime|"
             r"model\b.{0,60}\bdoes(?:n't| not) support.{0,30}realtime|"
-            r"realtime.{0,40}\bdoes(?:n't| not) support.{0,30}model|"
-            r"not (?:a )?(?:valid )?realtime model|invalid_model|"
+            r"realtime.{0,40}\bdoes(?:n't| not) support.{0,30}model|not (?:a )?(?:valid )?realtime model|invalid_model|"
             r"model\b.{0,80}\b(?:does not exist|(?:been|is) (?:deprecated|retired|shut ?down|discontinued))",
             "model-cannot-do-realtime",
         ),
@@ -127,25 +126,20 @@ LIVE_CLOSINGS = {"expired": "session-expired", "content": "response-incomplete",
 FIXED_IN_LIVE = ("model", "voice", "instructions", "input", "audio", "delegation.type")
 """What a session of GPT-Live keeps from its start."""
 _MODALITIES = re.compile(r"invalid modalities", re.I)
-_QUOTED = re.compile(r"(?:['\"`]|param\W{1,3})((?:session|response)(?:\.[\w\[\]]+)+)")
+_QUOTED = re.compile(
+    r"(?:['\"`]|param\W{1,3})((?:session|response)(?:\.[\w\[\]]+)+)|parameter: ['\"`](\w+(?:\.[\w\[\]]+)*)['\"`]"
+)
 
 
 def failure_of(record: Record, model: SessionModel) -> Failure:
     """What a record of one of `FAILURES` tells."""
     event = record.event
-    if record.type == "session.closed":
-        return Failure(record.mark(), record.type, code=text(event, "reason"), message="")
-    if record.type == "client.failed":
-        return Failure(record.mark(), record.type, code=text(event, "code"), message=text(event, "message", 400))
-    if record.type == "line.failed":
+    if record.type in ("session.closed", "client.failed", "line.failed"):
         status = number(event, "status")
-        return Failure(
-            record.mark(),
-            record.type,
-            code=text(event, "code"),
-            message=text(event, "message", 400),
-            status=int(status) if status is not None else None,
-        )
+        code = text(event, "reason" if record.type == "session.closed" else "code")
+        message = "" if record.type == "session.closed" else text(event, "message", 400)
+        known = int(status) if status is not None and record.type == "line.failed" else None
+        return Failure(record.mark(), record.type, code=code, message=message, status=known)
     told = part(part(part(event, "response"), "status_details"), "error") or part(event, "error")
     for _ in range(MOST_WRAPPERS):  # a library wraps the service's error into one of its own
         if isinstance(told.get("error"), Mapping) and not text(told, "message"):
@@ -170,7 +164,7 @@ def failure_of(record: Record, model: SessionModel) -> Failure:
 def _field_in(message: str) -> str:
     quoted = _QUOTED.search(message)
     if quoted is not None:
-        return quoted[1]
+        return quoted[1] or quoted[2]
     return "session.modalities" if _MODALITIES.search(message) else ""
 
 
@@ -234,7 +228,7 @@ def problem_of(failure: Failure, model: SessionModel) -> str:
         and model.configured.dialect != "beta"
     ):
         return "dialect-mismatch"
-    if failure.told_by == "error" and failure.kind == "invalid_request_error" and failure.param:
+    if failure.told_by == "error" and failure.kind in ("invalid_request_error", "") and failure.param:
         return "client-event-refused"
     return "response-failed" if failure.told_by == "response.done" or failure.kind == "server_error" else ""
 

@@ -28,7 +28,7 @@ from voicechat.insight.checks import (
     tools,
     transcripts,
 )
-from voicechat.insight.records import LOG_ENDED, TIME_PASSED, Board, Ended, Finding, Record, part
+from voicechat.insight.records import IN_PROSE, LOG_ENDED, TIME_PASSED, Board, Ended, Finding, Record, part
 from voicechat.insight.session_model import OUTPUT, SessionModel
 from voicechat.journal.redact import without_keys
 
@@ -95,6 +95,8 @@ def what_if(speech: Sequence[tuple[float, float]], silence_ms: float, padding_ms
 
 RUNS = frozenset(OUTPUT)
 """Deltas, nine in ten events of a log: only the first of a response's run is news to a check."""
+AS_TOLD = 0.7
+"""How sure a finding is at most where a sentence of prose tells of the failure."""
 LOOK_EVERY = 0.5
 """Seconds between looks at what does not happen."""
 
@@ -201,6 +203,8 @@ class Diagnosis:
                 if isinstance(said, Finding):
                     if said.ours and self.model.witness.is_ours:
                         said = replace(said, cure=f"{said.cure} {said.ours}", ours="")
+                    if IN_PROSE in record.event:
+                        said = replace(said, confidence=min(said.confidence, AS_TOLD))
                     title, cause, cure = map(without_keys, (said.title, said.cause, said.cure))
                     said = replace(said, title=title, cause=cause, cure=cure)
                 finding = self._board.take(said)

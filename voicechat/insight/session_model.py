@@ -22,7 +22,7 @@ from voicechat.insight.facts import (
     Segment,
     Witness,
 )
-from voicechat.insight.records import BESIDE, NAMED, Evidence, Record, elapsed, number, part, text
+from voicechat.insight.records import BESIDE, NAMED, Evidence, Record, elapsed, near, number, part, text
 from voicechat.insight.refusals import failure_of
 
 SOUND_FOLLOWS = 1.0
@@ -31,14 +31,6 @@ EVENTS = 4
 """The same, where there are no times."""
 SECOND_SOON = 2.0
 """Seconds within which nobody starts a second session on purpose."""
-
-
-def _is_at_once(heard: Evidence | None, now: Evidence) -> bool:
-    if heard is None:
-        return False
-    apart = elapsed(heard, now)
-    return now.seq - heard.seq <= EVENTS if apart is None else apart <= SOUND_FOLLOWS
-
 
 KEEP = 64
 """Answers and pieces of speech that are remembered."""
@@ -217,7 +209,7 @@ class SessionModel:
         heard = self.playback.playing or self.sounding
         for_answer = heard is not None
         if "told" in record.event:  # a client's own words; without a reason only a mic that closes at once counts
-            for_answer = text(record.event, "why") == "answer" or _is_at_once(heard, record.mark())
+            for_answer = text(record.event, "why") == "answer" or near(heard, record.mark(), SOUND_FOLLOWS, EVENTS)
             if self.mic.is_open is False and self.mic.closed_for_answer is not None:
                 return  # its state, told once more
         self.mic.is_open = False
@@ -302,9 +294,7 @@ class SessionModel:
         session, before = part(record.event, "session"), self.configured.created
         if before is not None:
             ids = text(self.configured.at_creation, "id"), text(session, "id")
-            apart = elapsed(before, record.mark())
-            is_soon = record.seq - before.seq <= EVENTS if apart is None else 0 <= apart <= SECOND_SOON
-            if all(ids) and ids[0] != ids[1] and is_soon:
+            if all(ids) and ids[0] != ids[1] and near(before, record.mark(), SECOND_SOON, EVENTS):
                 self.opened_twice = before, record.mark(ids[1])
             self._new_line(record)
         self.configured.in_force = self.configured.at_creation = session
@@ -411,6 +401,8 @@ class SessionModel:
         self._begun.pop(answer.id, None)
         answer.status = text(response, "status")
         answer.reason = text(details, "reason")
+        if NAMED in record.event and not answer.status and answer.first_output is None and answer.speech is not None:
+            answer.status, answer.reason = "cancelled", "turn_detected"  # it ended without a word when somebody spoke
         output = response.get("output")
         items = output if isinstance(output, list) else []
         answer.output_items = len(items) if isinstance(output, list) else None

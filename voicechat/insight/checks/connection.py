@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from voicechat.insight.checks import check
+from voicechat.insight.readers.phrases import ERROR_LINE
 from voicechat.insight.records import LOG_ENDED, Ended, Evidence, Finding, Record, found, number, part, text
 from voicechat.insight.refusals import failure_as, problem_of
 from voicechat.insight.session_model import SessionModel
@@ -26,7 +27,7 @@ def connection_lost(model: SessionModel, record: Record) -> Iterator[Finding | E
         if failure_as(CONNECTION_LOST, model, record) is not None:
             yield _lost_at_the_service(record)
     elif record.type == "line.lost" and number(record.event, "close_code") in NORMAL:
-        if not model.is_ended and not _worked(model) and not _has_another_cause(model):
+        if not (model.is_ended or _worked(model, record) or _has_another_cause(model)):
             yield _closed_at_once(record)
     elif record.type == "line.lost" and not model.is_ended and not _has_another_cause(model):
         reason = text(record.event, "reason")
@@ -64,10 +65,11 @@ def _has_another_cause(model: SessionModel) -> bool:
     return newest is None or newest.created.seq < failure.at.seq
 
 
-def _worked(model: SessionModel) -> bool:
+def _worked(model: SessionModel, closed: Record) -> bool:
     """Something was said in this session, or is not in this log, so that its end may be what somebody wanted."""
     if "session.created" not in model.witness.seen:
-        return True
+        is_bare = not (model.witness.has_answers or model.segments)
+        return not (is_bare and ERROR_LINE.search(text(closed.event, "told")))
     answered = any(one.status == "completed" or one.first_output is not None for one in model.answers.values())
     return answered or any(one.transcript for one in model.segments.values())
 

@@ -45,9 +45,11 @@ def self_echo(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
         yield from _echoes(model, list(model.segments.values()))
         sorry, cut = model.sorry("itself") or model.sorry("echo"), _cut_by_server(model)
         is_heard = any(one.over_answer or one.after for one in model.segments.values())
-        if model.sorry("itself") and model.answers and is_heard and not cut:
-            heard = next(reversed(model.answers.values())).first_output
-            yield _self_echo_finding("Who saw it says that the assistant hears itself.", 0.65, heard, sorry)
+        is_bare = not (model.answers or model.segments)
+        if model.sorry("itself") and not cut and (is_bare or (model.answers and is_heard)):
+            heard = model.newest.first_output if model.newest else None
+            title = "Who saw it says that the assistant hears itself" + ("; no event shows it." if is_bare else ".")
+            yield _self_echo_finding(title, 0.55 if is_bare else 0.65, heard, sorry)
         elif sorry is not None and cut:
             title = "Answers are cut by what the server takes for speech, and who saw it blames the loudspeaker."
             yield _self_echo_finding(title, 0.75, *(one.done for one in cut), sorry)
@@ -213,6 +215,8 @@ def _mostly_cut(model: SessionModel) -> list[Answer]:
         if len(broken) >= SHORT_TIMES and 3 * len(broken) >= 2 * len(whole) and any(", " in one.words for one in ended):
             return broken
     has_words = any(one.transcript and not one.is_empty for one in model.segments.values())
+    if "response.output_audio_transcript.delta" in model.witness.seen:
+        cut = [one for one in cut if one.first_output is not None]  # what was not heard was not cut
     is_pattern = len(cut) >= SHORT_TIMES and 2 * len(cut) >= len(ended)
     lives = [elapsed(one.created, one.done) for one in cut]
     is_pattern |= len(cut) == len(ended) >= TIMES and all(one is not None and one < AT_ONCE for one in lives)

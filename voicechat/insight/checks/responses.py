@@ -17,6 +17,7 @@ from voicechat.insight.records import (
     Record,
     elapsed,
     found,
+    near,
     part,
     text,
 )
@@ -68,8 +69,7 @@ def cancel_without_response(model: SessionModel, record: Record) -> Iterator[Fin
     if newest is not None and (newest.done is None or (sent is not None and newest.done.seq > sent.seq)):
         return  # it ended while the cancel was on its way: the race that every client meets
     if sent is None and newest is not None and newest.done is not None:
-        after = elapsed(newest.done, failure.at)
-        if failure.at.seq - newest.done.seq <= 2 if after is None else after < RACE:
+        if near(newest.done, failure.at, RACE, 2):
             return
     yield found(
         CANCEL_WITHOUT_RESPONSE,
@@ -133,33 +133,24 @@ def had_a_reason(model: SessionModel, answer: Answer) -> bool:
     the user wants instead.
     """
     cut = answer.cancel or answer.done
-    if cut is None or was_meant(model, answer):
-        return True
-    if answer.speech is not None and answer.speech.seq < cut.seq:
+    if cut is None or was_meant(model, answer) or (answer.speech is not None and answer.speech.seq < cut.seq):
         return True
     followed = model.last.newest("output_audio_buffer.clear", "conversation.item.truncate", "input_audio_buffer.clear")
     marks = [
         mark for mark in (followed, model.new_input) if mark is not None and not _is_later_speech(model, cut, mark)
     ]
     spoke = model.last["input_audio_buffer.speech_started"]
-    return any(_goes_with(cut, mark) for mark in marks) or (spoke is not None and _is_close(cut, spoke))
+    return any(_goes_with(cut, mark) for mark in marks) or near(cut, spoke, SPEECH_WITHIN, SPEECH_EVENTS)
 
 
 def _is_later_speech(model: SessionModel, cut: Evidence, mark: Evidence) -> bool:
     """Speech that began a while after the cut is no reason for it."""
     speech = [one for one in model.segments.values() if mark in (one.started, one.committed)]
-    return any(one.started is not None and not _is_close(cut, one.started) for one in speech)
-
-
-def _is_close(cut: Evidence, mark: Evidence) -> bool:
-    apart = elapsed(cut, mark)
-    return abs(mark.seq - cut.seq) <= SPEECH_EVENTS if apart is None else abs(apart) <= SPEECH_WITHIN
+    return any(one.started and not near(cut, one.started, SPEECH_WITHIN, SPEECH_EVENTS) for one in speech)
 
 
 def _goes_with(cut: Evidence, mark: Evidence) -> bool:
-    apart = elapsed(cut, mark)
-    near = abs(mark.seq - cut.seq) <= GOES_ON_EVENTS if apart is None else abs(apart) <= GOES_ON_WITHIN
-    return near and (mark.seq > cut.seq or cut.seq - mark.seq <= 3)
+    return near(cut, mark, GOES_ON_WITHIN, GOES_ON_EVENTS) and (mark.seq > cut.seq or cut.seq - mark.seq <= 3)
 
 
 def was_meant(model: SessionModel, answer: Answer) -> bool:
@@ -340,8 +331,7 @@ def _is_by_machine(first: Answer, second: Answer) -> bool:
     """The second one was asked for sooner after the end of the first than anybody decides."""
     if first.done is None or second.asked is None or second.asked.seq < first.done.seq:
         return False
-    apart = elapsed(first.done, second.asked)
-    return second.asked.seq - first.done.seq <= 1 if apart is None else apart <= BY_MACHINE
+    return near(first.done, second.asked, BY_MACHINE, 1)
 
 
 def _twice(title: str, confidence: float, *marks: Evidence | None) -> Finding:
@@ -398,9 +388,10 @@ def no_response(model: SessionModel, record: Record) -> Iterator[Finding | Ended
         for key in ("asked", "server", "nobody"):
             yield Ended(f"{NO_RESPONSE}:{key}", record.mark())
     elif not model.is_ended and model.active is None and model.witness.prints_answers:
-        asked = next((one for one in model.unanswered if _is_overdue(one.at, record)), None)
+        begun = model.newest.created.seq if model.newest is not None and not model.witness.is_ours else -1
+        asked = next((one.at for one in model.unanswered if one.at.seq > begun and _is_overdue(one.at, record)), None)
         if asked is not None:
-            yield _unanswered("asked", asked.at)
+            yield _unanswered("asked" if asked.t is not None or model.witness.prints_everything else "dropped", asked)
         yield from _turn_without_answer(model, record)
     if record.type == LOG_ENDED and (model.witness.prints_answers or not model.answers):
         yield from _user_asks_who_is_there(model)
@@ -431,6 +422,13 @@ UNANSWERED: Mapping[str, tuple[str, str, str, str, float]] = {
         "Ask again, and take no answer within 8 s for none. If it repeats, look at the service's state, or reconnect.",
         "response.create with no response.created in 8 s frees the slot",
         0.9,
+    ),
+    "dropped": (
+        "response.create got no answer in this log, which tells no times.",
+        "The service dropped the request, or the log leaves out the error or the answer that came.",
+        "Print error events and response.created, and ask again where neither comes within 8 s.",
+        "response.create is answered by response.created or an error",
+        0.6,
     ),
     "silent": (
         "An answer was begun, and nothing of it came: no words, and no sound.",

@@ -16,6 +16,7 @@ from voicechat.insight.records import (
     Record,
     elapsed,
     found,
+    near,
     number,
     part,
     text,
@@ -258,11 +259,11 @@ def side_request_interferes(model: SessionModel, record: Record) -> Iterator[Fin
         return
     if record.type == "response.create":
         said = next(reversed(model.said.values()), None)
-        if said is not None and is_aside(said) and active.cancel is not None and _is_soon(active.cancel, record.mark()):
+        if said is not None and is_aside(said) and near(active.cancel, record.mark(), SOON, EVENTS):
             yield _side_request_interferes_finding(active.created, active.cancel, record.mark())
         return
     asked = model.last["client.asked_aside"]
-    if asked is not None and _is_soon(asked, record.mark()) and not _was_cut_in(model, active, asked):
+    if asked is not None and near(asked, record.mark(), SOON, EVENTS) and not _was_cut_in(model, active, asked):
         yield _side_request_interferes_finding(asked, active.created, record.mark())
 
 
@@ -273,11 +274,6 @@ def is_aside(said: Said) -> bool:
         return True
     labels = " ".join(str(value) for value in part(response, "metadata").values())
     return _SIDE.search(labels) is not None or _SIDE.search(text(response, "instructions")) is not None
-
-
-def _is_soon(first: Evidence, then: Evidence) -> bool:
-    apart = elapsed(first, then)
-    return then.seq - first.seq <= EVENTS if apart is None else 0 <= apart <= SOON
 
 
 def _was_cut_in(model: SessionModel, active: Answer, asked: Evidence) -> bool:

@@ -160,35 +160,29 @@ def empty_transcript(model: SessionModel, record: Record) -> Iterator[Finding | 
     if record.type == "client.skipped":
         # The client says itself that there was nothing to answer; the events beside it may not be in the log.
         if len(model.skipped) >= TIMES and not any(one.is_empty for one in model.segments.values()):
-            yield _told("Sounds without a word were taken for turns.", "info", tuple(model.skipped))
+            yield _empty_transcript_finding(*model.skipped)
         return
     newest = next(reversed(model.segments.values()), None)
     if newest is None or not newest.is_empty or newest.over_answer is not None:
         return
     empty = [one for one in model.segments.values() if one.is_empty and one.over_answer is None]
     answered = [one for one in empty if one.answer is not None and one.answer.asked is None]
-    if newest in answered:
-        yield _empty_transcript_finding(
-            "The server answered a sound in which nobody had said a word.", "warning", [newest]
-        )
-    elif len(empty) >= TIMES and record.type != "response.created":
-        yield _empty_transcript_finding("Sounds without a word were taken for turns.", "info", empty)
+    if newest in answered or (len(empty) >= TIMES and record.type != "response.created"):
+        marks = [
+            mark
+            for one in ([newest] if newest in answered else empty)
+            for mark in (one.committed, one.transcribed, one.answer.created if one.answer else None)
+        ]
+        yield _empty_transcript_finding(*marks, is_answered=newest in answered)
 
 
-def _empty_transcript_finding(title: str, severity: str, segments: list[Segment]) -> Finding:
-    marks = tuple(
-        mark
-        for one in segments
-        for mark in (one.committed, one.transcribed, one.answer.created if one.answer else None)
-    )
-    return _told(title, severity, marks)
-
-
-def _told(title: str, severity: str, marks: tuple[Evidence | None, ...]) -> Finding:
+def _empty_transcript_finding(*marks: Evidence | None, is_answered: bool = False) -> Finding:
     return found(
         EMPTY_TRANSCRIPT,
-        "warning" if severity == "warning" else "info",
-        title,
+        "warning" if is_answered else "info",
+        "The server answered a sound in which nobody had said a word."
+        if is_answered
+        else "Sounds without a word were taken for turns.",
         cause="Noise passes the threshold of the turn detection; its transcript holds neither letter nor digit.",
         cure="Answer only to transcripts with words (create_response false, and response.create after a transcript "
         "with a letter or digit in it), or raise turn_detection.threshold.",

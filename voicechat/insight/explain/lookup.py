@@ -19,10 +19,7 @@ PROBLEMS: dict[str, tuple[str, str]] = {
     "mic-silent": ("The open microphone gives only zeros.", "Device, permission, hardware mute."),
     "self-echo": ("The assistant's own voice is taken for yours.", "Headphones, echo cancellation, less volume."),
     "segments-too-short": ("One sentence becomes several turns.", "Raise silence_duration_ms."),
-    "unknown-session-field": (
-        "An update was refused for an unknown field.",
-        "`voicechat session check FILE`.",
-    ),
+    "unknown-session-field": ("An update was refused for an unknown field.", "`voicechat session check FILE`."),
     "wrong-field-type": ("An update was refused for a value.", "`voicechat session check FILE`."),
     "dialect-mismatch": ("Client and service use different spellings, beta and GA.", 'dialect = "auto".'),
     "beta-retired": ("The beta interface was asked for where it is switched off.", "Leave the header OpenAI-Beta out."),
@@ -73,10 +70,7 @@ PROBLEMS: dict[str, tuple[str, str]] = {
     "sends-without-connection": ("The client sent without an open connection.", "Wait for open; stop at close."),
     "client-unknown-event": ("A library failed on an event it does not know.", "Update it; pass over unknown types."),
     "truncate-past-the-end": ("A truncation behind the answer's end.", "audio_end_ms at most what was received."),
-    "unknown-call-id": (
-        "A tool's result for an unknown call.",
-        "call_id of the function_call, same session.",
-    ),
+    "unknown-call-id": ("A tool's result for an unknown call.", "call_id of the function_call, same session."),
     "transcript-hallucinated": ("A transcript of unspoken words.", "prompt, language, threshold."),
     "delegation-unanswered": ("GPT-Live handed over a task and got nothing.", "commentary.append or thinking.append."),
     "fixed-after-start": ("GPT-Live keeps this from the session's start.", "Give it with session.start."),

@@ -361,7 +361,8 @@ class _JsonLines:
         reading, printed = self._reading, self._printed
         if isinstance(value, bytes):
             value = _value_of(raw if self._is_plain else raw.decode(reading.encoding, "replace").encode())
-        if value is _NOTHING:
+        printed.has_prose = value is _NOTHING
+        if printed.has_prose:
             reading.unread += bool(raw.strip())
             told = printed.read(number, raw.decode(reading.encoding, "replace")) if raw.strip() else ()
             return [(line.number, line.found) for line in told]

@@ -113,15 +113,16 @@ _DENIED = re.compile(r"\bnot\b|并非|不是")
 _CODES = re.compile(rf"\b({'|'.join(sorted(CODES, key=len, reverse=True))})\b")
 _REFUSED = re.compile(
     r"(?:unknown parameter|invalid type for|invalid value|missing required parameter|unsupported value|"
-    r"invalid (?=modalities\b|['\"`](?:session|response)\b))\W{0,4}"
-    r"['\"`]?(?:session|response)?",
+    r"invalid (?=modalities\b|['\"`](?:session|response)\b))\W{0,4}['\"`]?(?:session|response)?",
     re.I,
 )
 _CODEC_NAMES = {"alaw": "alaw", "a-law": "alaw", "g711_alaw": "alaw", "pcma": "alaw"}
 
 FEWEST_WORDS = 3
 """Of a sentence that somebody writes."""
-_PROGRAM = re.compile(r"[{}<>|=\t]|\w\(|://|^\W*(?:\d|[A-Z]{3,}\b|\[\w)")
+LONG_SENTENCE = 10
+_MODULE = re.compile(r"\W{0,9}\w{1,40}[.:]\w")
+_PROGRAM = re.compile(r"[{}<>|=\t]|\w\(|://|^\W*(?:\d(?!\d?\. [A-Z])|[A-Z]{3,}\b|\[\w)")
 """Marks of a line that a program printed."""
 
 _SPOKEN = re.compile(
@@ -173,23 +174,27 @@ def _acts_of(said: str) -> Iterator[Told]:
         yield {"type": "mic.flat", "is_level": say.LEVEL.search(said) is not None, "told": said}
     elif say.NO_MICROPHONE.search(said):
         yield {"type": "mic.flat", "is_refused": True, "told": said}
-    if say.IDLE.search(said):
-        yield {"type": "client.idle", "told": said}
-    elif say.SKIPPED.search(said):
-        yield {"type": "client.skipped", "told": said}
     if say.FALSE_ALARM.search(said):
         yield {"type": "notice", "code": "false_alarm", "told": said}
     if say.SIDE.search(said):
         yield {"type": "client.asked_aside", "told": said}
     yield from _of_format(said)
-    yield from _of_playback(said)
-    yield from _of_acts(said)
+    for rows in EITHER:
+        kind = next((kind for kind, told in rows if told.search(said)), "")
+        if kind and not (kind.startswith("playback.") and say.UNDONE.search(said)):
+            yield {"type": kind, "told": said}
     yield from lost
 
 
 def looks_like_an_error(line: str) -> bool:
     """Whether somebody meant this line to tell of a failure; a traceback's inner lines do not count."""
     return say.ERROR_LINE.search(line) is not None and say.NO_ERROR.search(line) is None
+
+
+def is_written(line: str) -> bool:
+    """Whether somebody wrote this sentence, or point of a list, and no program printed it."""
+    is_long = len(line.split()) >= LONG_SENTENCE or line.lstrip().startswith(("- ", "* ", "• "))
+    return is_long and not (_PROGRAM.search(line) or _MODULE.match(line) or looks_like_an_error(line))
 
 
 def failures_in(text: str) -> Iterator[Told]:
@@ -223,6 +228,12 @@ def _refusal(said: str) -> Told | None:
     return None
 
 
+EITHER = (
+    (("client.idle", say.IDLE), ("client.skipped", say.SKIPPED)),
+    (("playback.cut", say.CUT), ("playback.ended", say.PLAYED), ("playback.began", say.PLAYS)),
+    (("talk.pressed", say.KEY_DOWN), ("end.asked", say.ENDS), ("stop.pressed", say.ACTS)),
+)
+"""What a sentence tells, and in which words; of each group the first that is met."""
 CLIENT_FAILURES = {
     "client-unknown-event": say.UNKNOWN_EVENT,
     "sends-without-connection": say.UNSENT,
@@ -252,14 +263,10 @@ def _of_microphone(said: str) -> Iterator[Told]:
         is_own_end = say.RECORDING_STOPPED.search(said) is not None
         for_answer = (say.ANSWER_HEARD if is_own_end else say.FOR_ANSWER).search(said) is not None
         by_user = say.BY_USER.search(said) is not None and not for_answer
-        if told == "mic.closed":
-            if by_user:
-                yield {"type": "mute.chosen", "muted": True, "told": said}
-            yield {"type": told, "why": "answer" if for_answer else "", "told": said}
-        else:
-            if by_user:
-                yield {"type": "mute.chosen", "muted": False, "told": said}
-            yield {"type": told, "told": said}
+        if by_user:
+            yield {"type": "mute.chosen", "muted": told == "mic.closed", "told": said}
+        why = {"why": "answer" if for_answer else ""} if told == "mic.closed" else {}
+        yield {"type": told, **why, "told": said}
 
 
 @lru_cache(maxsize=512)
@@ -301,22 +308,6 @@ def _of_format(said: str) -> Iterator[Told]:
 
 def _hertz(said: str) -> int:
     return round(float(said[:-1]) * 1000) if said[-1] in "kK" else int(said)
-
-
-def _of_playback(said: str) -> Iterator[Told]:
-    kinds = (("cut", say.CUT), ("ended", say.PLAYED), ("began", say.PLAYS))
-    kind = next((kind for kind, told in kinds if told.search(said)), "")
-    if kind and not say.UNDONE.search(said):
-        yield {"type": f"playback.{kind}", "told": said}
-
-
-def _of_acts(said: str) -> Iterator[Told]:
-    if say.KEY_DOWN.search(said):
-        yield {"type": "talk.pressed", "told": said}
-    elif say.ENDS.search(said):
-        yield {"type": "end.asked", "told": said}
-    elif say.ACTS.search(said):
-        yield {"type": "stop.pressed", "told": said}
 
 
 def _of_line(said: str) -> Iterator[Told]:

@@ -208,7 +208,7 @@ ENDS = pattern(
     r"(?:user(?!\W{1,3}(?:speech|speak|turn|audio|utteran|input|transcri|talk))|manual\w{0,4}|用户|手动|主动).{0,12}"
     r"\b(?:disconnect|hang|end|clos|stop(?:ped)? (?:the )?(?:session|call|conversation)|挂断|断开|结束)",
     r"(?<!socket )\bhang(?:ing)? up|hung up|disconnect(?:ing)?\(\)|\bdisconnecting\b|disconnect function called|"
-    r"agent ended (?:the )?call|ending (?:the )?(?:session|call|conversation)|session ended by",
+    r"agent ended (?:the )?call|\bending (?:the )?(?:session|call|conversation)|session ended by",
     r"结束(?:会话|通话|对话)|挂断|clean(?:ing)? ?up (?:session|connection)|dispos(?:e|ing)\b",
 )
 ACTS = pattern(
@@ -233,7 +233,7 @@ LOST = pattern(
     r"(?:连接|网络)(?:已)?(?:断开|丢失|中断)|onclose.{0,30}" + _UNASKED,
     r"(?:error|fail\w*|失败)\b.{0,40}received 1000 \(OK\)|失败.{0,40}received 1000 \(OK\)",
     r"(?:received|sent) " + _UNASKED + r" \(|no close frame received|keepalive ping timeout|\bConnectionClosedError\b",
-    r"(?:clos(?:e|ed|ing)|disconnect)\w{0,8}.{0,40}?\b(?:code|status)?[ =:('\"`]{0,4}" + _UNASKED + r"\b",
+    r"(?:clos(?:e|ed|ing)|disconnect)\w{0,8}.{0,60}?\b(?:code|status)?[ =:('\"`]{0,4}" + _UNASKED + r"\b",
     r"\bcode['\"]?\s?[:=]\s?" + _UNASKED + r"\b.{0,80}\bclos",
     r"ice(?:connection)?state\w{0,8}\W{1,4}(?:failed|closed)|connectionstate\W{1,4}failed",
     r"\b(?:ECONNRESET|ECONNREFUSED|ECONNABORTED|ETIMEDOUT|EPIPE|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|"
@@ -270,12 +270,10 @@ INTENDED = pattern(
 """Said of what a program does should the connection be lost, or of a mistake in it."""
 UNSENT = pattern(
     r"(?<!socket )\bis not connected\b|\bnot connected\b.{0,40}\bsend|websocket is not (?:open|connected)|"
-    r"still in connecting state|"
-    r"data ?channel.{0,20}\bnot (?:yet )?(?:open|ready)|readystate (?:is )?not ['\"]?open|"
+    r"still in connecting state|data ?channel.{0,20}\bnot (?:yet )?(?:open|ready)|readystate (?:is )?not ['\"]?open|"
     r"(?:cannot|can't|could not|failed to|unable to|tried to) (?:send|append|write).{0,60}"
     r"(?:not (?:open|connected|ready)|closed|disconnected|before)|not open: readystate|"
-    r"once a close message has been sent|write to closing transport|"
-    r"send(?:ing)? (?:after|on a|to a|before).{0,16}clos"
+    r"once a close message has been sent|write to closing transport|send(?:ing)? (?:after|on a|to a|before).{0,16}clos"
 )
 """Something was sent, and there was no connection for it."""
 UNKNOWN_EVENT = pattern(
@@ -314,8 +312,7 @@ SUCCEEDED = pattern(
     r"✓|✔|✅|☑|\bsuccess(?:ful(?:ly)?)?\b|\b(?:is|was|has been|now) (?:set|updated|restored)\b|\bupdated\b|成功"
 )
 ERROR_LINE = Phrase(
-    r"\b(?:ERROR|FATAL|CRITICAL|SEVERE|PANIC)\b|\[E\]|^E/|❌|✗|✘|"
-    r"(?:Error|Exception)\b:? ?\S|\b[Ee]rror\b ?[:=]|"
+    r"\b(?:ERROR|FATAL|CRITICAL|SEVERE|PANIC)\b|\[E\]|^E/|❌|✗|✘|(?:Error|Exception)\b:? ?\S|\b[Ee]rror\b ?[:=]|"
     r"\b(?:uncaught|unhandled)\b|[\"']level[\"']: ?[\"']error|\bstatus\W{1,4}failed\b|错误[:：]|失败[:：]",
     re.NOFLAG,
 )
@@ -378,8 +375,7 @@ RATE = Phrase(
     r"\b(\d{4,6}|\d{1,2}(?:\.\d)? ?k) ?hz\b",
 )  # fmt: skip
 CODEC = Phrase(
-    r"\b(x-mulaw|mulaw|mu-law|[\u03bc\u00b5]-law|"
-    r"g711_ulaw|pcmu|alaw|a-law|g711_alaw|pcma|pcm16|pcm_?s16\w*)\b"
+    r"\b(x-mulaw|mulaw|mu-law|[\u03bc\u00b5]-law|g711_ulaw|pcmu|alaw|a-law|g711_alaw|pcma|pcm16|pcm_?s16\w*)\b"
 )
 RECORDS = pattern(
     r"record|captur|\bsend(?:s|ing)?\b|microphone|\bmic\b|\binput\b|getusermedia|mediaformat|media format|audiorecord|"
@@ -433,7 +429,8 @@ COMPLAINTS: dict[str, Phrase] = {
     ),
     "itself": pattern(
         r"\b(?:talk|speak|answer|respond|repl|listen|hear|interrupt|trigger)\w{0,4}\b.{0,16}(?<!by )\bitself\b",
-        r"\b(?:hears?|answers?|transcribes?|picks? up)\b.{0,16}\b(?:its|his|her) own\b",
+        r"\b(?:hears?|answers?|transcribes?|picks? up|records?)\b.{0,16}\b(?:its|his|her|(?:agent|bot|ai)['’]s) own\b",
+        r"\bmic\w{0,8}\b.{0,40}\b(?:records?|hears?|picks? up|captures?)\b.{0,16}\b(?:bot|agent|ai|tts)\b",
         r"\bmic\w{0,8}\b.{0,40}\b(?:captur|pick|hear|re-?open)\w{0,4}\b.{0,40}"
         r"\b(?:(?:end|part) of (?:the|its)|before|while)\b.{0,40}\b(?:announce|playback|finish|" + _SPEAKS + ")",
         r"自言自语|自问自答|自己(?:打断|识别|回答)了?自己|自分の声|(?:spricht mit|hört|unterbricht) sich selbst",
@@ -447,8 +444,9 @@ COMPLAINTS: dict[str, Phrase] = {
     ),
     "format": pattern(
         r"chipmunk|fast.?forward|sped up|slow(?:ed)?[- ](?:motion|down)|\bgarbled",
-        r"\bhigh.pitched|\b(?:only|just|hear|persistent|white|loud|pure) (?:a |some )?(?:static|noise|hiss)",
+        r"\bhigh.pitched|\b(?:only|just|hear|persistent|white|pure) (?:a |some )?(?:static|noise|hiss)",
         r"\bstatic\b.{0,20}\b(?:noise|audio|sound)|gibberish|rauschen|verzerrt|杂音|噪音|grésille|雑音",
+        r"\b(?:audio|sound|voice|call)\b.{0,30}\b(?:degrad|turn|becom)\w{0,3}\b.{0,12}\b(?:static|noise)\b",
         r"(?:sounds?|audio|speech|voice|plays?|speaks?)\b.{0,24}\b(?:too|very|twice as) (?:fast|slow|high|low)\b",
     ),
     "tail": pattern(
@@ -471,8 +469,14 @@ COMPLAINTS: dict[str, Phrase] = {
     ),
     "no-reply": pattern(
         _NOT + r".{0,24}\b(?:talk|answer|respond|repl|speak|say)\w{0,6}\b|\bno (?:answer|response|reply)\b",
+        r"\b(?:response|answer|reply)\b.{0,4}" + _NOT + r".{0,8}\b(?:triggered|created|generated|coming|played)\b",
         r"\bhangs?\b|\bstuck\b|\bgoes (?:silent|quiet)|\bnothing happens|keine antwort|antwortet nicht|不回|没有回复",
         r"没反应|没有反应|no (?:responde|contesta)|ne répond (?:pas|plus)|返事(?:が|を)(?:ない|しない)|não responde",
+    ),
+    "tool": pattern(
+        r"\b(?:function|tool)[ /-]?(?:calls?|calling|tool call)\b.{0,40}\b(?:stops|hangs|goes silent|stays silent)\b",
+        r"\bafter (?:a |the |any |each |every )?(?:tool|function)[ -]?calls?\b.{0,40}\b(?:silent|nothing|stops|hangs|"
+        r"no (?:response|answer|reply|audio|voice)|(?:not|never|n['’]t) (?:respond|answer|reply|speak|say))",
     ),
     "deaf": pattern(
         r"\bdeaf\b|"

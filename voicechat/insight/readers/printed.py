@@ -25,6 +25,7 @@ from voicechat.insight.readers.narration import (
     direction_of,
     failures_in,
     is_name,
+    is_written,
     looks_like_an_error,
     narrated,
     spelled_in,
@@ -33,7 +34,7 @@ from voicechat.insight.readers.shorthand import fields, short_name, with_body
 from voicechat.insight.readers.talk import ENDS, ROLES, TURN, says, turn_in
 from voicechat.insight.readers.timing import time_in
 from voicechat.insight.readers.unwrapping import Found, Told, mended, unwrapped
-from voicechat.insight.records import NAMED
+from voicechat.insight.records import IN_PROSE, NAMED
 from voicechat.journal.redact import without_keys
 
 MOST_LINES = 600
@@ -62,12 +63,14 @@ _RECEIVES = re.compile(
 )
 _WAITED_FOR = re.compile(
     r"(?:wait(?:ing|s)? (?:for|on)|until|before|expect(?:ing|ed)?|no|never|without|missing|after|when|once|on|"
-    r"handle[rs]?|listen\w{0,20}|subscribe\w{0,20}|ignor\w{1,20}|unknown|unhandled|due to|because of|等待|直到|没有|"
-    r"未收到|忽略)"
+    r"handle[rs]?|listen\w{0,20}|subscribe\w{0,20}|ignor\w{1,20}|unknown|unhandled|due to|because of|"
+    r"等待|直到|没有|未收到|忽略)"
     r"(?:\s*+[:'\"`\[(])?\s*+$",
     re.I,
 )
 _DID_NOT_COME = re.compile(r"['\"`*]{0,3}:? (?:timeout|timed out|overdue|missing|(?:was |is )?(?:never|not) )", re.I)
+_MENTIONED = re.compile(r"[^`\n]{0,40}`\)?(?: [^\W\d]\w*['’]?\w*,?){2}")
+"""What follows on an event's name in a sentence of prose: "Multiple `response.create` calls being sent"."""
 _BESIDE = re.compile(r"(?:wait(?:ing|s)?\b|等待|直到|未收到|\bno\b|\bnever\b|\bwithout\b|\btimeout\b)[^{]{0,40}$", re.I)
 _TIME_LINE = re.compile(r"(?:(\d\d):)?(\d\d):(\d\d\.\d+)\s*$")
 _INSIDE = re.compile(r"\s+\S|[\"'}\])]|[\w$]+\s*[:=]\s*|\[\[")
@@ -87,11 +90,18 @@ _CODE = re.compile(
     r"^\s*\|.*\|\s*$|::test_\w|\b(?:pytest|npm|yarn|cargo|go) (?:-\w|run|test)\b|"
     r"\b(?:console|logger|logging|log)\.\w{1,12}\([\"'`f]|\.send\(JSON\.stringify|"
     r"^\s*(?:const|let|var|await|return|import|def|async|case|if|else|elif)\b[^\n]{0,200}[;:{}]\s*$|"
-    r"\$\{\w|\bthrow (?:new )?\w+\("
+    r"\$\{\w|\bthrow (?:new )?\w+\(|^\s*(?:[-*•]|\d{1,2}\.)\s+(?:ensure|check|verify|confirm|make sure)\b",
+    re.I,
 )
 """A line of a program's source, of its tests or of a manual's table: nothing of it happened."""
 _NOTES = ("//", "Note over ")
 """How comments in a program and in a diagram begin; `->>` is an arrow of one."""
+_SUPPOSED = re.compile(
+    r"\W*(?:(?:possible|likely|potential|probable|common) )?(?:causes?|reasons?|solutions?|fix(?:es)?|checks?)\W*$",
+    re.I,
+)
+"""The heading of a list in which nothing happened; `_POINT`: a line of one."""
+_POINT = re.compile(r"(?:[-*•·]|\d{1,2}[.)])\s")
 _CONTENT = re.compile(r"^\s*['\"]?(?:text|content|delta)['\"]?: ?(['\"]).*\1,?\s*$")
 """A line out of an object that was printed: what somebody says."""
 _PLAIN = re.compile(r"[\[(\x1b=#*\\]")
@@ -137,6 +147,8 @@ class Printed:
 
     last_time: float | None = None
     """Of the last line that had one."""
+    has_prose: bool = True
+    """People may have written beside what a program printed."""
     speakers: Mapping[str, str] = field(default_factory=dict)
     """Names of a dialogue -> what a line of theirs tells."""
     doubts: list[tuple[int, str]] = field(default_factory=list)
@@ -149,6 +161,8 @@ class Printed:
     _whole: dict[str, int] = field(default_factory=dict)
     """The line in which an event of each kind was last printed with its fields."""
     _seen: dict[tuple[str, str], None] = field(default_factory=dict)
+    _is_supposed: bool = False
+    """The list of causes that there may be goes on."""
 
     def read(self, number: int, raw: str) -> Iterator[Line]:
         """What one line tells, which may be the end of an object that began some lines before."""
@@ -272,13 +286,13 @@ class Printed:
         open_.lines += 1
         if _CLOSES.search(rest) is None:
             return
-        value = _object_in(open_.text)
+        value = _object_in(open_.text, is_open=True)
         if value is not None and value.is_whole:
             yield from self._close(open_)
 
     def _close(self, open_: _Open) -> Iterator[Line]:
         self._open = None
-        value = _object_in(open_.text)
+        value = _object_in(open_.text, is_open=True)
         events = [] if value is None else list(self._events(open_.number, value.value, open_.t, open_.told))
         if not events and value is not None and isinstance(value.value, Mapping):
             events = list(self._named_beside(open_.number, open_.text.partition("\n")[0], value, open_.t, open_.told))
@@ -295,6 +309,11 @@ class Printed:
     def _begin(self, number: int, rest: str, t: float | None) -> Iterator[Line]:
         plain = rest.lstrip()
         if not plain or plain.startswith(_NOTES) or "->>" in rest or _CODE.search(rest) or _CONTENT.match(rest):
+            return
+        self._is_supposed = _SUPPOSED.match(plain) is not None or (
+            self._is_supposed and _POINT.match(plain) is not None
+        )
+        if self._is_supposed:
             return
         told = _direction(rest)
         if '\\"type\\"' in rest:
@@ -371,13 +390,15 @@ class Printed:
             yield Line(number, Found(event, t, direction_of(name, told)))
         acts = list(narrated(IN_TEXT.sub(" ", rest) if name else rest))
         is_of_turn = any(act["type"].startswith(TURN) for act in acts)
-        if is_prose and t is None and (len(rest.split()) >= PROSE or not is_of_turn):
+        is_prose = is_prose and self.has_prose and t is None
+        if is_prose and (len(rest.split()) >= PROSE or not is_of_turn):
             if not any(act.get("words") for act in acts):
                 yield from (Line(number, Found(one, t, "local")) for one in complaints_in(rest))
         for act in acts:
             if name and act["type"] in ("error", "playback.began", "playback.ended", "client.waits", "response.cancel"):
                 continue
-            yield Line(number, Found(act, t, "in" if act["type"] == "error" else "local"))
+            said = {**act, IN_PROSE: True} if is_prose and is_written(rest) else act
+            yield Line(number, Found(said, t, "in" if act["type"] == "error" else "local"))
 
     def _name_in(self, rest: str) -> tuple[str, int]:
         """The event that a sentence is about, if it says that it came or left, and where its name ends."""
@@ -386,6 +407,8 @@ class Printed:
             if not (name in SERVER or name in CLIENT or (is_name(name) and _HAPPENED.search(name))):
                 continue
             before = rest[max(0, match.start() - 80) : match.start()]
+            if before.endswith("`") and _MENTIONED.match(rest, match.end()):
+                continue
             if _WAITED_FOR.search(before) or _BESIDE.search(before) or _DID_NOT_COME.match(rest, match.end()):
                 continue
             return name, match.end()
@@ -400,8 +423,8 @@ def _refused_instead(name: str, rest: str) -> Mapping[str, Any] | None:
     return told if name in CLIENT or told["type"] == "client.failed" else None
 
 
-def _object_in(text: str) -> Loose | None:
-    """The first object in a line that may be an event, strictly read if it can be."""
+def _object_in(text: str, *, is_open: bool = False) -> Loose | None:
+    """The first object in a line that may be an event, strictly read if it can be. `is_open`: it was begun as one."""
     begin = text.find("{")
     if begin >= 0 and text.endswith("}") and "[" not in (head := text[:begin]) and "(" not in head:
         try:
@@ -420,7 +443,7 @@ def _object_in(text: str) -> Loose | None:
             if isinstance(value, dict | list) and value:
                 return Loose(value, end, True)
             continue
-        if not _WORTH.search(text[at : at + 4000]) and not IN_TEXT.search(text[:at]):
+        if not (is_open or _WORTH.search(text[at : at + 4000]) or IN_TEXT.search(text[:at])):
             continue
         loose = read_loose(text, at)
         if loose is not None and loose.value:

@@ -48,28 +48,20 @@ def time_in(line: str) -> tuple[float, int, int] | None:
     """(seconds, begin, end of the match) of the time near a line's beginning. Clock times count from midnight."""
     head = line[:LOOKED_AT]
     if "20" in head and (match := _ISO.search(head)):
-        return _of_date(match), match.start(), match.end()
+        return _of_date(match), *match.span()
     if "-" in head and (match := _DAY_CLOCK.search(head)):
         month, day, hour, minute, second = (int(part) for part in match.groups()[:5])
-        return (
-            ((month * 31 + day) * 24 + hour) * 3600 + minute * 60 + second + _fraction(match[6]),
-            match.start(),
-            match.end(),
-        )
+        return ((month * 31 + day) * 24 + hour) * 3600 + minute * 60 + second + _fraction(match[6]), *match.span()
     if match := _CLOCK.search(head):
-        return _of_clock(match), match.start(), match.end()
+        return _of_clock(match), *match.span()
     if (match := _EPOCH.search(head)) and _HEAD.fullmatch(head, 0, match.start()):
-        return (
-            int(match[1]) + (_fraction(match[2]) if match[2] else _fraction(match[3] or "")),
-            match.start(),
-            match.end(),
-        )
+        return int(match[1]) + _fraction(match[2] or match[3] or ""), *match.span()
     if match := _MINUTES.match(head):
-        return int(match[1]) * 60 + int(match[2]) + _fraction(match[3] or ""), match.start(), match.end()
+        return int(match[1]) * 60 + int(match[2]) + _fraction(match[3] or ""), *match.span()
     if match := _SINCE.match(head):
         return float(match[1]), match.start(1), match.end(1)
     if match := _ESP.match(head) or _MS_SINCE.match(head):
-        return int(match[1]) / 1000, match.start(), match.end()
+        return int(match[1]) / 1000, *match.span()
     return None
 
 
