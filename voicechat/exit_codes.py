@@ -21,19 +21,21 @@ BY_ERROR: tuple[tuple[type[VoiceChatError], int], ...] = (
 )
 
 
-def exit_code(error: VoiceChatError) -> int:
-    """The status for an error that ended a command."""
-    return next((code for kind, code in BY_ERROR if isinstance(error, kind)), FAILED_TURN)
-
-
-class TalkOver(Exception):
-    """The talk cannot go on: `code` is the exit status, `sentences` say why, and what to do. No command lets it out."""
+class TalkOver(VoiceChatError):
+    """The talk cannot go on: `code` is the exit status, `sentences` say why, and what to do."""
 
     def __init__(self, code: int, *sentences: str) -> None:
-        super().__init__(*sentences)
-        self.code = code
         self.sentences = tuple(filter(None, sentences))
+        super().__init__("".join(self.sentences[:1]), hint=" · ".join(self.sentences[1:]))
+        self.code = code
 
     @property
     def reason(self) -> str:
         return " · ".join(self.sentences)
+
+
+def exit_code(error: VoiceChatError) -> int:
+    """The status for an error that ended a command."""
+    if isinstance(error, TalkOver):
+        return error.code
+    return next((code for kind, code in BY_ERROR if isinstance(error, kind)), FAILED_TURN)

@@ -14,6 +14,7 @@ from voicechat.config.otlp import otlp_endpoint
 from voicechat.config.secrets import without_keys
 from voicechat.config.settings import Settings
 from voicechat.engine.otlp import FLUSH, OtlpExporter
+from voicechat.engine.problems import Problems
 from voicechat.errors import ConfigError
 from voicechat.journal.entry import Happening
 from voicechat.journal.observers import Observers
@@ -31,7 +32,7 @@ def traced(collector: Collector, notices: list[str], **settings: Any) -> None:
     """One turn through the live exporter, to its end."""
     chosen = Settings(otlp=collector.url, **settings)
     exporter, observers, now = OtlpExporter(chosen, notices.append), Observers(notices.append), time.monotonic()
-    trace = exporter.trace(observers, "talk", "openai", now)
+    trace = exporter.trace(observers, Problems(lambda finding: None), "talk", "openai", now)
 
     def on(at: float, direction: Any, name: str, **event: Any) -> None:
         observers(Happening(now + at, direction, {"type": name, **event}))

@@ -68,7 +68,7 @@ def as_proto(spans: list[ReadableSpan]) -> list[Span]:
 
 def test_a_turn_is_a_span_with_its_waits_as_events_and_its_tool_below_it() -> None:
     made = talk()
-    made.found(finding(4.0))
+    made.found([finding(4.0)])
     spans = as_proto(made.end(7.0))
     assert problems_of(spans) == []
     (root,), (one,), (tool,) = (named(spans, name) for name in ("voicechat.session", "voicechat.turn", "execute_tool"))
@@ -96,10 +96,10 @@ def test_a_turn_is_a_span_with_its_waits_as_events_and_its_tool_below_it() -> No
 
 def test_no_word_is_told_by_default_and_with_words_all_are_below_one_prefix() -> None:
     made = talk()
-    made.found(finding(4.0))
+    made.found([finding(4.0)])
     assert not any(word in as_otlp_json(made.end(7.0)) for word in SECRET_WORDS)
     made = talk(words=True)
-    made.found(finding(4.0))
+    made.found([finding(4.0)])
     spans = made.end(7.0)
     words = as_otlp_json(spans)
     assert all(word in words for word in SECRET_WORDS)
@@ -128,7 +128,7 @@ def test_a_turn_is_told_once_when_its_answer_has_been_heard() -> None:
     assert made.finished(7.0) == []
     spans = made.finished(9.0)
     assert [span.name for span in spans] == ["voicechat.turn", "execute_tool weather"]
-    made.found(finding(4.0))
+    made.found([finding(4.0)])
     rest = made.end(10.0)
     assert [span.name for span in rest] == ["voicechat.session"]
     late = [one for one in as_proto(rest)[0].events if one.name == "voicechat.finding"]

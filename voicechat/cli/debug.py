@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from voicechat import exit_codes
 from voicechat.config.locations import runtime_dir
 from voicechat.engine.door import knock, reachable
-from voicechat.errors import AudioDeviceError, ConfigError, EngineError, SignallingError
+from voicechat.errors import ConfigError, EngineError, SignallingError
 
 if TYPE_CHECKING:
     from voicechat.engine.host import EngineProcess
@@ -34,7 +34,6 @@ STARTS_WITHIN = 20.0
 """Seconds beyond `connect_timeout`: the local server loads its models."""
 CODES = {"done": exit_codes.DONE, "nothing": exit_codes.DONE, "usage": exit_codes.USAGE, "lost": exit_codes.CONNECTION}
 """Outcome -> exit status; every other outcome is a failed turn."""
-ERRORS = {exit_codes.USAGE: ConfigError, exit_codes.CONNECTION: SignallingError, exit_codes.AUDIO: AudioDeviceError}
 
 
 def begin(flags: Mapping[str, Any], config: Path | None, *, outlives: float = 0.0) -> tuple[EngineProcess, Result]:
@@ -45,7 +44,6 @@ def begin(flags: Mapping[str, Any], config: Path | None, *, outlives: float = 0.
     from voicechat.cli.chat import refuse_the_impossible
     from voicechat.cli.run import Headless
     from voicechat.config.load import load_settings
-    from voicechat.exit_codes import TalkOver
 
     given = {name: value for name, value in flags.items() if value is not None and value != []}
     settings = load_settings({"mic": "script:", "speaker": "none", **given}, os.environ, config)
@@ -57,14 +55,11 @@ def begin(flags: Mapping[str, Any], config: Path | None, *, outlives: float = 0.
         while not talk.progress.is_ready:
             talk.pump(0.1)
             if why := talk.progress.lost or talk.line_is_missing():
-                raise TalkOver(exit_codes.CONNECTION, why)
+                raise exit_codes.TalkOver(exit_codes.CONNECTION, why)
         return talk.engine, ask(talk.engine.pid, {"verb": "status"})
-    except BaseException as error:
+    except BaseException:
         talk.engine.close()
-        if not isinstance(error, TalkOver):
-            raise
-        message, hint, *_ = (*error.sentences, "", "")
-        raise ERRORS.get(error.code, EngineError)(message, hint=hint) from error
+        raise
 
 
 def ask(session: int, request: Mapping[str, Any]) -> Result:
@@ -159,7 +154,7 @@ def _lines(result: Result) -> Iterator[str]:
     if outcome != "done" and outcome != "found":
         yield f"{outcome}: {reason}" if reason else outcome
     for turn in result.get("transcript", ()):
-        more = [f"{name.replace('_', ' ')}: {turn[name]}" for name in ("cut_by", "unheard", "failed") if name in turn]
+        more = [f"{name.replace('_', ' ')}: {turn[name]}" for name in ("cut_by", "unheard", "failed") if turn.get(name)]
         yield f"{turn['who']}: {turn['text']}" + (f"  ({', '.join(more)})" if more else "")
     for tool in result.get("tools", ()):
         yield f"tool {tool['name']} {tool['arguments']} ({tool['stage']}) {tool['result']}"

@@ -62,19 +62,15 @@ def mcp_command() -> int:
     server = MCPServer("voicechat", instructions=BRIEF, version=__version__, log_level="ERROR")
     for command in DEBUG:
         server.add_tool(_tool(command, engines), command.name, description=command.about)
-    server.prompt("debug_voice_agent", description="How to find and repair what is wrong with a voice agent.")(_guide)
-    server.resource("voicechat://guide", name="guide", mime_type="text/markdown")(_guide)
+    about = "How to find and repair what is wrong with a voice agent."
+    server.prompt("debug_voice_agent", description=about)(lambda: GUIDE)
+    server.resource("voicechat://guide", name="guide", description=about, mime_type="text/markdown")(lambda: GUIDE)
     try:
         server.run("stdio")
     finally:
         for engine in engines.values():
             engine.close()
     return 0
-
-
-def _guide() -> str:
-    """How to debug a realtime voice agent with these tools."""
-    return GUIDE
 
 
 def _tool(command: Command, engines: dict[int, EngineProcess]) -> Callable[..., dict[str, Any]]:

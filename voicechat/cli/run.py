@@ -30,7 +30,7 @@ from voicechat.config.translation import side_language
 from voicechat.core.events import EndAsked, TalkPressed, TalkReleased, TextEntered, ToolDenied
 from voicechat.core.rules.budget import dollars
 from voicechat.core.user_turns import LINE_LOST, TRANSCRIPTION_OFF
-from voicechat.core.view import TurnView, View
+from voicechat.core.view import TurnView, View, as_line
 from voicechat.engine.control import user_event
 from voicechat.engine.host import EngineProcess
 from voicechat.engine.link import Ack, Batch, EventRow, FromEngine, Goodbye, Numbers, Snapshot, Turns
@@ -197,7 +197,7 @@ class Progress:
         return {
             "turns": sum(turn.who == "you" for turn in turns),
             "completed": self.completed,
-            "transcript": [entry(turn) for turn in spoken],
+            "transcript": [as_line(turn) for turn in spoken],
             "latencies_ms": latencies,
             "problems": list(dict.fromkeys([*told, *notes])),
         }
@@ -223,20 +223,6 @@ def tokens(counted: Tokens) -> dict[str, int]:
     """By modality; images only where there are any."""
     parts = {"text": counted.text, "audio": counted.audio}
     return parts | ({"image": counted.image} if counted.image else {})
-
-
-def entry(turn: TurnView) -> dict[str, Any]:
-    """One line of the transcript; what nobody heard stands apart."""
-    line: dict[str, Any] = {"who": turn.who, "text": turn.text}
-    if turn.cut_by:
-        line |= {"cut_by": turn.cut_by, "cut_at_s": round(turn.cut_at, 2), "unheard": turn.rest}
-    elif turn.rest:
-        line["text"] = turn.text + turn.rest
-    if turn.detail:
-        line["detail"] = turn.detail
-    if turn.translation:
-        line["translation"] = turn.translation
-    return line
 
 
 AT_REST = ("ready", "finished", "cut", "stopped")

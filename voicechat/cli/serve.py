@@ -141,9 +141,9 @@ class Traces:
 
         now = time.monotonic()
         observers = Observers(lambda name: say(f"The {name} stopped after an error; the session goes on."))
-        trace = self.exporter.trace(observers, "serve", "voicechat", now)
-        problems = Problems(trace.found)
+        problems = Problems(lambda finding: None)
         problems.start_at(now)
+        trace = self.exporter.trace(observers, problems, "serve", "voicechat", now)
         observers.add(CHECKS, lambda happening: problems.watch(happening, next(numbers)))
         running, numbers, reader = (observers.guarded(CHECKS, problems.tick), trace), itertools.count(), Reader(())
         self._running.append(running)

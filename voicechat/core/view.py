@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -191,6 +191,20 @@ class TurnView(Struct, frozen=True):
     """Tools: the service's name for the call."""
     translation: str | None = None
     """`text` in the language of `--translate`. Empty: nothing to show; None: not (yet) translated."""
+
+
+def as_line(turn: TurnView) -> dict[str, Any]:
+    """One line of the transcript; what nobody heard stands apart."""
+    line: dict[str, Any] = {"who": turn.who, "text": turn.text}
+    if turn.cut_by:
+        line |= {"cut_by": turn.cut_by, "cut_at_s": round(turn.cut_at, 2), "unheard": turn.rest}
+    elif turn.rest:
+        line["text"] = turn.text + turn.rest
+    if turn.detail:
+        line["detail"] = turn.detail
+    if turn.translation:
+        line["translation"] = turn.translation
+    return line
 
 
 ENDS = {"mic_live": "mic_flat", "device_back": "device_lost", "line_back": "line_lost"}

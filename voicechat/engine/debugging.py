@@ -7,6 +7,7 @@ remembered, the findings. Nothing here is sent, approved or asked again unless a
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import math
 import os
@@ -23,7 +24,7 @@ from voicechat.core.rules.budget import is_spent
 from voicechat.core.rules.configuration import is_ready
 from voicechat.core.state import State
 from voicechat.core.tool_turns import ARROW
-from voicechat.core.view import TurnView, View
+from voicechat.core.view import TurnView, View, as_line
 from voicechat.core.viewing import turn_views, view
 from voicechat.engine.assemble import Talk
 from voicechat.engine.control import UNDER_WAY, user_event
@@ -73,8 +74,8 @@ class Debugger:
         self._requests = 0
         self._asked_at = self.talk.clock()
         self._numbers = count(1)
-        self._heard: set[str] = set()
-        """Labels of sounds that the scripted microphone has begun and, with a `/`, ended."""
+        self._label = ""
+        """Of the sound that the scripted microphone says."""
         self._times: dict[str, float] = {}
         """Moments of the turn under way, on the clock of the talk."""
         self._told: dict[str, tuple[object, ...]] = {}
@@ -92,12 +93,9 @@ class Debugger:
     def watch(self, happening: Happening) -> None:
         """An observer of the talk: when words and sound came."""
         kind = str(happening.event.get("type"))
-        if happening.dir == "local" and kind in ("script.began", "script.ended"):
-            label = str(happening.event.get("label"))
-            self._heard.add(label if kind == "script.began" else f"/{label}")
+        if kind in ("script.began", "script.ended") and happening.event.get("label") == self._label:
+            self._times["begun" if kind == "script.began" else "sent"] = happening.at
             self._news.set()
-            if kind == "script.ended":
-                self._times["sent"] = happening.at
         elif kind == "text.entered" and happening.dir == "local":
             self._times = {"sent": happening.at}
         elif kind == "assistant.audible" and happening.dir == "local":
@@ -165,18 +163,15 @@ class Debugger:
         """Say a WAV as the microphone; with push-to-talk the key is held meanwhile."""
         talk = self.talk
         if talk.script is None:
-            return _result(
-                "usage", "this talk has a microphone of its own: only `debug start` without --mic gives a scripted"
-            )
-        known, label = {turn.key for turn in self._turns()}, f"debug-{next(self._numbers)}"
+            return _result("usage", "this talk has a microphone; only `debug start` without --mic gives a scripted one")
+        known = {turn.key for turn in self._turns()}
         holds = self._state.choices.turn_mode == "push-to-talk"
         if holds:
             talk.session.tell(did.TalkPressed("control", max(1.0, deadline - talk.clock())))
-        self._times = {}
-        talk.desk.obey(did.SpeechGiven(file, label))
-        begun = await self._until(lambda: label in self._heard, min(deadline, talk.clock() + BEGINS_WITHIN))
-        ended = begun and await self._until(lambda: f"/{label}" in self._heard, deadline)
-        self._heard -= {label, f"/{label}"}
+        self._times, self._label = {}, f"debug-{next(self._numbers)}"
+        talk.desk.obey(did.SpeechGiven(file, self._label))
+        begun = await self._until(lambda: "begun" in self._times, min(deadline, talk.clock() + BEGINS_WITHIN))
+        ended = begun and await self._until(lambda: "sent" in self._times, deadline)
         if holds:
             talk.session.tell(did.TalkReleased("control"))
         if not begun:
@@ -223,18 +218,17 @@ class Debugger:
 
     async def _next_change(self) -> None:
         self._news.clear()
-        try:
+        with contextlib.suppress(TimeoutError):  # time alone may have changed the view
             async with asyncio.timeout(LOOK_EVERY):
                 await self._news.wait()
-        except TimeoutError:
-            return  # time alone may have changed the view
 
     def _report(self, outcome: str, reason: str = "") -> Result:
         """What is new since the last report: words, calls, findings, and the times of the turn."""
         self.look()
         turns = self._turns()
         new = [turn for turn in turns if self._is_news(turn)]
-        said = [_turn_result(turn) for turn in new if turn.who in ("you", "assistant")]
+        turned = [turn for turn in new if turn.who in ("you", "assistant")]
+        said = [as_line(turn) | ({"failed": turn.failed} if turn.failed else {}) for turn in turned]
         findings = [one for one in self.problems.findings if self._told_findings.get(one.id) != one]
         first, self._told_event = self._told_event + 1, self.log.newest
         self._told = {turn.key: _content(turn) for turn in turns}
@@ -352,12 +346,6 @@ def _is_answered(fresh: Sequence[TurnView]) -> bool:
 def _content(turn: TurnView) -> tuple[object, ...]:
     """What makes a turn worth telling again; how much of it was heard so far does not."""
     return turn.text + turn.rest, turn.partial, turn.failed, turn.cut_by, turn.detail, turn.stage, turn.count
-
-
-def _turn_result(turn: TurnView) -> Result:
-    told: Result = {"who": turn.who, "text": turn.text if turn.cut_by else turn.text + turn.rest}
-    more = {"cut_by": turn.cut_by, "unheard": turn.rest if turn.cut_by else "", "failed": turn.failed}
-    return told | {name: value for name, value in more.items() if value}
 
 
 def _tool(turn: TurnView) -> Result:

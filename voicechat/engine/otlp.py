@@ -21,7 +21,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 from voicechat.config.otlp import otlp_endpoint
 from voicechat.config.settings import Settings
-from voicechat.engine.link import Finding, FromEngine
+from voicechat.engine.problems import Problems
 from voicechat.insight.metrics.prices import read_prices
 from voicechat.journal.entry import Happening, in_session_time
 from voicechat.journal.observers import Observers
@@ -79,11 +79,11 @@ class OtlpExporter:
         probe = OTLPSpanExporter(url, timeout=PROBE)
         threading.Thread(target=self._exporter.export, args=((), probe), name="otlp-probe", daemon=True).start()
 
-    def trace(self, observers: Observers, via: Via, provider: str, started_at: float) -> SessionTrace:
-        """One more session; `started_at`: the zero of session time on the monotonic clock."""
-        zero, seed = time.time() - (time.monotonic() - started_at), secrets.token_hex(16)
+    def trace(self, observers: Observers, problems: Problems, via: Via, provider: str, at: float) -> SessionTrace:
+        """One more session; `problems` finds what is wrong with it, `at` is its zero on the monotonic clock."""
+        zero, seed = time.time() - (time.monotonic() - at), secrets.token_hex(16)
         about = (self._words, self._prices, self._process)
-        return SessionTrace(self._queued, SessionSpans(zero, seed, via, provider, *about), observers, started_at)
+        return SessionTrace(self._queued, SessionSpans(zero, seed, via, provider, *about), observers, problems, at)
 
     def _queued(self, spans: Sequence[ReadableSpan]) -> None:
         """Those that are sampled. Event loop only."""
@@ -100,12 +100,11 @@ class OtlpExporter:
 
 
 class SessionTrace:
-    """One session's spans: it watches with the other observers, and is told the rest. Event loop only."""
+    """One session's spans: it watches with the other observers, and is told when time has passed. Event loop only."""
 
-    def __init__(self, send: Send, spans: SessionSpans, observers: Observers, started_at: float) -> None:
-        self._send, self._spans, self._started_at, self._due_at = send, spans, started_at, 0.0
+    def __init__(self, send: Send, spans: SessionSpans, observers: Observers, problems: Problems, at: float) -> None:
+        self._send, self._spans, self._problems, self._started_at, self._due_at = send, spans, problems, at, 0.0
         observers.add(TRACES, self._watch)
-        self.found = observers.guarded(TRACES, self._found)
         self.tick = observers.guarded(TRACES, self._tick)
         self.end = observers.guarded(TRACES, self._end)
 
@@ -114,14 +113,12 @@ class SessionTrace:
         event = in_session_time(happening.event, self._started_at) if is_local else happening.event
         self._spans.feed(happening.at - self._started_at, happening.dir, event)
 
-    def _found(self, message: FromEngine) -> None:
-        if isinstance(message, Finding):
-            self._spans.found(message)
-
     def _tick(self, now: float) -> None:
         if now >= self._due_at:
             self._due_at = now + LOOK
+            self._spans.found(self._problems.findings)
             self._send(self._spans.finished(now - self._started_at))
 
     def _end(self, now: float) -> None:
+        self._spans.found(self._problems.findings)
         self._send(self._spans.end(now - self._started_at))

@@ -31,7 +31,6 @@ from voicechat.engine.link import (
     ClientHello,
     Command,
     Devices,
-    FromEngine,
     Goodbye,
     Meters,
     Received,
@@ -182,14 +181,13 @@ class Service(PipeServer):
         self._audience.recent = lambda: log.recent
         settings = with_private(from_plain(hello.settings), os.environ)
         talk = Talk(settings, os.environ, shown=hello.turns)
-        trace = exporter = None
+        problems, trace, exporter = Problems(self.post), None, None
         if settings.otlp:
             from voicechat.engine.otlp import OtlpExporter  # most talks have none
 
             tell = talk.session.tell
             exporter = OtlpExporter(settings, lambda text: tell(on.SoundNoted(text, "warning", "otlp_failed")))
-            trace = exporter.trace(talk.observers, "talk", settings.provider, talk.started_at)
-        problems = Problems(self.post if trace is None else both(trace.found, self.post))
+            trace = exporter.trace(talk.observers, problems, "talk", settings.provider, talk.started_at)
         if hello.muted:
             talk.session.tell(on.MuteChosen(True))
         for part in (log, problems):
@@ -297,16 +295,6 @@ class Service(PipeServer):
         else:
             self._talk.session.tell(event)
         return ""
-
-
-def both(*posts: Callable[[FromEngine], None]) -> Callable[[FromEngine], None]:
-    """A message for each of them."""
-
-    def post(message: FromEngine) -> None:
-        for one in posts:
-            one(message)
-
-    return post
 
 
 async def _wind_up(talk: Talk, taping: Taping) -> None:

@@ -29,44 +29,40 @@ from voicechat.journal.reports import report_of
 from voicechat.journal.tape import AUDIO_FILE, EVENTS_FILE, read_lines
 from voicechat.protocol.live import LiveSession
 
-TABLES: dict[str, dict[str, str]] = {
-    "sessions": {
-        "file": "text", "stamp": "text", "error": "text", "kind": "text", "encoding": "text", "client": "text",
-        "app": "text", "started_at": "text", "provider": "text", "model": "text", "verdict": "text", "healthy": "flag",
-        "times": "text", "seconds": "real", "bytes": "whole", "lines": "whole", "events": "whole",
-        "unread_lines": "whole", "streams": "whole", "turns": "whole", "findings": "whole", "tools": "whole",
-        "errors": "whole", "cost_usd": "real", "notes": "text",
-    },
-    "turns": {
-        "file": "text", "place": "whole", "session": "text", "turn": "whole", "began_at": "real", "spoken": "real",
-        "wait": "real", "end_of_speech": "real", "answer_created": "real", "first_words": "real",
-        "sound_after_words": "real", "transcript_in": "real", "cut_by": "text", "silent_in": "real", "heard": "real",
-        "unheard_tokens": "whole", "approval_wait": "real", "status": "text", "response": "text",
-        "input_tokens": "whole", "cached_tokens": "whole", "output_tokens": "whole", "cost_usd": "real",
-        "cost_is_estimate": "flag",
-    },
-    "findings": {
-        "file": "text", "place": "whole", "session": "text", "code": "text", "severity": "text", "follows": "text",
-        "confidence": "real", "resolved": "flag", "title": "text", "line": "whole", "t": "real", "evidence": "whole",
-        "json": "text",
-    },
-    "tools": {
-        "file": "text", "place": "whole", "session": "text", "turn": "whole", "t": "real", "call_id": "text",
-        "name": "text", "arguments_bytes": "whole", "output_bytes": "whole", "seconds": "real", "outcome": "text",
-    },
-    "errors": {
-        "file": "text", "place": "whole", "session": "text", "turn": "whole", "line": "whole", "t": "real",
-        "event": "text", "type": "text", "code": "text", "param": "text", "message": "text",
-    },
-    "usage": {
-        "file": "text", "place": "whole", "session": "text", "turn": "whole", "t": "real", "source": "text",
-        "response": "text", "model": "text", "input_text": "whole", "input_audio": "whole", "input_image": "whole",
-        "cached_text": "whole", "cached_audio": "whole", "output_text": "whole", "output_audio": "whole",
-        "seconds": "real", "cost_usd": "real", "is_estimate": "flag",
-    },
+TABLES = {
+    "sessions":
+        "stamp text, error text, kind text, encoding text, client text, app text, started_at text, provider text, "
+        "model text, verdict text, healthy boolean, times text, seconds double, bytes bigint, lines bigint, "
+        "events bigint, unread_lines bigint, streams bigint, turns bigint, findings bigint, tools bigint, "
+        "errors bigint, cost_usd double, notes text",
+    "turns":
+        "place bigint, session text, turn bigint, began_at double, spoken double, wait double, end_of_speech double, "
+        "answer_created double, first_words double, sound_after_words double, transcript_in double, cut_by text, "
+        "silent_in double, heard double, unheard_tokens bigint, approval_wait double, status text, response text, "
+        "input_tokens bigint, cached_tokens bigint, output_tokens bigint, cost_usd double, cost_is_estimate boolean",
+    "findings":
+        "place bigint, session text, code text, severity text, follows text, confidence double, resolved boolean, "
+        "title text, line bigint, t double, evidence bigint, json text",
+    "tools":
+        "place bigint, session text, turn bigint, t double, call_id text, name text, arguments_bytes bigint, "
+        "output_bytes bigint, seconds double, outcome text",
+    "errors":
+        "place bigint, session text, turn bigint, line bigint, t double, event text, type text, code text, "
+        "param text, message text",
+    "usage":
+        "place bigint, session text, turn bigint, t double, source text, response text, model text, "
+        "input_text bigint, input_audio bigint, input_image bigint, cached_text bigint, cached_audio bigint, "
+        "output_text bigint, output_audio bigint, seconds double, cost_usd double, is_estimate boolean",
 }  # fmt: skip
-"""Columns and their types. `findings.json` is the finding as `diagnose --json` has it; what follows from another cause
-has its code in `follows` and is told inside of that one's JSON. No table holds a word of the talk but in evidence."""
+"""Columns and their types in SQL, behind `file text`. `findings.json` is the finding as `diagnose --json` has it; what
+follows from another cause has its code in `follows` and is told inside of that one's JSON. No table holds a word of the
+talk but in evidence."""
+
+
+def columns_of(table: str) -> list[str]:
+    """Names, without `file`."""
+    return [column.split()[0] for column in TABLES[table].split(", ")]
+
 
 Rows = dict[str, list[list[Any]]]
 """Table -> rows, without `file`."""
@@ -122,13 +118,13 @@ def rows_of(path: str) -> Rows:
     except Exception as error:  # the edge of a file: a defect met in one of a million must not cost the others
         return unread(stamp, size, f"could not be judged ({type(error).__name__}: {error}); a defect, please report it")
     session |= {"stamp": stamp, "bytes": size, "notes": "; ".join(notes) or None}
-    return rows | {"sessions": [[_plain(session.get(name)) for name in list(TABLES["sessions"])[1:]]]}
+    return rows | {"sessions": [[_plain(session.get(name)) for name in columns_of("sessions")]]}
 
 
 def unread(stamp: str, size: int, reason: str) -> Rows:
     """The rows of a file that cannot be read."""
     told = {"stamp": stamp, "bytes": size, "error": reason}
-    return {name: [] for name in TABLES} | {"sessions": [[_plain(told.get(name)) for name in TABLES["sessions"]][1:]]}
+    return {name: [] for name in TABLES} | {"sessions": [[_plain(told.get(name)) for name in columns_of("sessions")]]}
 
 
 def _session(path: str, report: Report, watch: _Watch, rows: Rows) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from typing import Any
 from voicechat import __version__
 from voicechat.errors import ConfigError, require_extra
 from voicechat.fleet.engines import Batch, Engine
-from voicechat.fleet.rows import TABLES, Rows, stamp_of
+from voicechat.fleet.rows import TABLES, Rows, columns_of, stamp_of
 from voicechat.journal.reports import LOGS
 from voicechat.journal.tape import EVENTS_FILE
 
@@ -39,7 +39,6 @@ ROW_GROUP = 102_400
 MEMORY = "256MB"
 """Of the database, which sorts in the end; beyond that it uses the disk."""
 EXTRA = ("fleet", "voicechat fleet needs", "pyarrow", "duckdb")
-TYPES = {"text": "VARCHAR", "whole": "BIGINT", "real": "DOUBLE", "flag": "BOOLEAN"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +104,7 @@ def scan(
             return f"{done:,} of {todo:,} files{known}, {events:,} events{failed}"
 
         for path, rows in engine(batches) if batches else ():
-            session = dict(zip(list(TABLES["sessions"])[1:], rows["sessions"][0], strict=True))
+            session = dict(zip(columns_of("sessions"), rows["sessions"][0], strict=True))
             done, events, unread = done + 1, events + (session["events"] or 0), unread + (session["error"] is not None)
             now = clock()
             tell(f"{counts()}, {(now - began) / done * (todo - done):.0f} s to go", False)
@@ -161,9 +160,8 @@ class _Store:
         if self._sql("SELECT format, version FROM scan") == [(FORMAT, __version__)]:
             return
         with self._change():
-            for name, told in TABLES.items():
-                columns = ", ".join(f"{column} {TYPES[kind]}" for column, kind in told.items())
-                self._sql(f"CREATE OR REPLACE TABLE {name} ({columns})")
+            for name, columns in TABLES.items():
+                self._sql(f"CREATE OR REPLACE TABLE {name} (file text, {columns})")
             self._sql("DELETE FROM scan")
             self._sql("INSERT INTO scan VALUES (?, ?, false)", FORMAT, __version__)
 
@@ -194,7 +192,7 @@ class _Store:
             for name, rows in self._waiting.items():
                 if rows:
                     columns = map(list, zip(*rows, strict=True))
-                    told = dict(zip(TABLES[name], columns, strict=True))
+                    told = dict(zip(("file", *columns_of(name)), columns, strict=True))
                     self._base.from_arrow(table(told)).insert_into(name)
                     self._sql("UPDATE scan SET is_written = false")
                     rows.clear()
@@ -207,7 +205,7 @@ class _Store:
         if self._sql("SELECT is_written FROM scan") == [(True,)] and all(file.exists() for file in files.values()):
             return
         for name, file in files.items():
-            order = "file, place" if "place" in TABLES[name] else "file"
+            order = "file, place" if "place" in columns_of(name) else "file"
             reader = self._base.sql(f"FROM {name} ORDER BY {order}").to_arrow_reader(ROW_GROUP)
             # DuckDB's own Parquet differs by what was deleted before
             with parquet.ParquetWriter(file.with_suffix(".draft"), reader.schema, compression="zstd") as writer:

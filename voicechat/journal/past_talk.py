@@ -311,8 +311,7 @@ def spans_of(talk: PastTalk, *, words: bool) -> list[ReadableSpan]:
         began_at = datetime.fromisoformat(talk.transcript.started_at).timestamp()
     seed = f"{source.name} {began_at} {talk.length} {len(talk.rows)}"
     made = SessionSpans(began_at, seed, "tape", talk.transcript.provider, words=words, process=this_process())
-    for finding in talk.findings:
-        made.found(finding)
+    made.found(talk.findings)
     spans: list[ReadableSpan] = []
     for entry in source.entries():
         translated = entry.data.get("event") if entry.kind == "input" else None

@@ -37,7 +37,7 @@ from voicechat.insight.metrics.calls import ToolCall, ToolCalls
 from voicechat.insight.metrics.ledger import Ledger
 from voicechat.insight.metrics.prices import Cost, Price, Usage
 from voicechat.insight.metrics.turns import Direction, TurnNumbers
-from voicechat.insight.records import number, part, text
+from voicechat.insight.records import Finding as Found, number, part, text
 from voicechat.journal.redact import without_keys
 from voicechat.protocol.dialects import GA_NAMES
 
@@ -128,7 +128,7 @@ class SessionSpans:
         self._session = ""
         self._told: Facts = {"voicechat.via": via}
         self._points: deque[Point] = deque(maxlen=MOST_ERRORS)
-        self._findings: dict[str, Finding] = {}
+        self._findings: dict[str, Finding | Found] = {}
         self._placed: set[str] = set()
         self._last = 0.0
         self._counts = Counter(turns=0, interruptions=0, failed_turns=0, tool_calls=0)
@@ -146,9 +146,9 @@ class SessionSpans:
         if isinstance(name := event.get("type"), str):
             self._take(at, direction, GA_NAMES.get(name, name), event)
 
-    def found(self, finding: Finding) -> None:
-        """A finding, new or changed."""
-        self._findings[finding.id] = finding
+    def found(self, findings: Iterable[Finding | Found]) -> None:
+        """Every finding so far, as it is now."""
+        self._findings |= {finding.id: finding for finding in findings}
 
     def finished(self, now: float) -> list[ReadableSpan]:
         """The spans of turns of which nothing more is awaited at session time `now`."""
@@ -338,9 +338,9 @@ class SessionSpans:
     def _numbered(self, number: int) -> Facts:
         return {"voicechat.turn_id": f"{self._id}/{number}", "voicechat.turn": number}
 
-    def _finding(self, finding: Finding, otherwise: float) -> Point:
+    def _finding(self, finding: Finding | Found, otherwise: float) -> Point:
         """At its newest evidence."""
-        at = max((one.t for one in finding.evidence), default=otherwise)
+        at = max((one.t for one in finding.evidence if one.t is not None), default=otherwise)
         about = [turn.number for turn in self._ledger.turns if turn.began_at is not None and turn.began_at <= at]
         told = self._numbered(about[-1]) if about else {}
         for name in ("code", "severity", "confidence", "resolved"):

@@ -451,7 +451,8 @@ class Session:
         if tape is not None:
             observers.add("recording", _as_it_came(tape.watch))
         self._observers = observers
-        self._trace = exporter.trace(observers, "tap", provider, self.started_at) if exporter is not None else None
+        trace = None if exporter is None else exporter.trace
+        self._trace = trace(observers, self._problems, "tap", provider, self.started_at) if trace is not None else None
         self._check = observers.guarded("problem checks", self._problems.watch)
         self._tick_checks = observers.guarded("problem checks", self._problems.tick)
         self._tick_metrics = observers.guarded("metrics", self._book.tick)
@@ -608,8 +609,6 @@ class Session:
         match message:
             case Finding(id=id):
                 self._known[id] = message
-                if self._trace is not None:
-                    self._trace.found(message)
             case Numbers():
                 self._known["numbers"] = message
             case _:
