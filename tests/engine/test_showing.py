@@ -35,6 +35,7 @@ from voicechat.engine.link import (
 from voicechat.engine.pipe import Outbox
 from voicechat.engine.problems import Problems
 from voicechat.engine.showing import Showing
+from voicechat.insight.checks import Check
 from voicechat.insight.records import MOST_EVIDENCE
 from voicechat.insight.run import CHECKS, Diagnosis
 from voicechat.journal.entry import Happening
@@ -341,14 +342,8 @@ def test_what_does_not_happen_is_found_by_the_ticks_alone() -> None:
 
 
 def test_a_failing_check_spoils_no_other_finding_and_no_later_event() -> None:
-    class Broken:
-        code = "broken"
-        on = ("mic.live",)
-
-        def look(self, model: object, record: object) -> Any:
-            return iter([1 // 0])
-
-    talk = Talk(Diagnosis((*CHECKS, Broken())))
+    broken = Check("broken", ("mic.live",), lambda model, record: iter([1 // 0]))  # type: ignore[list-item]
+    talk = Talk(Diagnosis((*CHECKS, broken)))
     refuse(talk, 1.0)
     talk.happens(2.0, "local", "mic.live")
     talk.happens(3.0, "local", "mic.flat", seconds=5.0)

@@ -222,12 +222,11 @@ def _sound(told: TurnTaking) -> dict[str, Any]:
         "user_phrases": len(told.user),
         "assistant_phrases": len(told.assistant),
         "echoes": len(told.echoes),
-        "moments": [{name: _rounded(value) for name, value in asdict(one).items()} for one in told.moments],
+        "moments": [
+            {name: round(value, 3) if isinstance(value, float) else value for name, value in asdict(one).items()}
+            for one in told.moments
+        ],
     }
-
-
-def _rounded(value: Any) -> Any:
-    return round(value, 3) if isinstance(value, float) else value
 
 
 def _cause(cause: Cause, report: Report) -> dict[str, Any]:

@@ -11,10 +11,9 @@ speech began and ended, so the pauses between the pieces are known, and those in
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Protocol
 
 from voicechat.insight import checks
 from voicechat.insight.checks import (
@@ -28,7 +27,7 @@ from voicechat.insight.checks import (
     tools,
     transcripts,
 )
-from voicechat.insight.records import IN_PROSE, LOG_ENDED, TIME_PASSED, Board, Ended, Finding, Record, part
+from voicechat.insight.records import IN_PROSE, LOG_ENDED, TIME_PASSED, Board, Finding, Record, part
 from voicechat.insight.session_model import OUTPUT, SessionModel
 from voicechat.journal.redact import without_keys
 
@@ -101,22 +100,7 @@ LOOK_EVERY = 0.5
 """Seconds between looks at what does not happen."""
 
 
-class Check(Protocol):
-    """A row of a module of `checks`."""
-
-    @property
-    def code(self) -> str: ...
-
-    @property
-    def on(self) -> tuple[str, ...]:
-        """Types of records it looks at; `response.done failed` is one with this status."""
-        ...
-
-    def look(self, model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
-        """What this record shows, now that the model knows it."""
-        ...
-
-
+Check = checks.Check | refusals.Refused
 _MODULES = (audio, connection, microphone, responses, session, tools, transcripts)
 CHECKS: tuple[Check, ...] = tuple(
     sorted(

@@ -153,6 +153,15 @@ class SessionModel:
         return next((one for one in reversed(self.answers.values()) if not one.is_aside), None)
 
     @property
+    def empty(self) -> list[Answer]:
+        """Answers that ended without a word or a call, in a log in which others left more than their ends."""
+        ended = [one for one in self.answers.values() if one.done is not None and not one.is_aside]
+        if all(one.first_output is None for one in ended):
+            return []
+        bare = [one for one in ended if not (one.first_output or one.is_implied or one.calls or one.status)]
+        return [one for one in bare if one.output_items is None and one.done and "done" in one.done.ref]
+
+    @property
     def sounding(self) -> Evidence | None:
         """Since when the assistant is heard, by the best witness there is."""
         if self.playback.is_told_locally:
@@ -169,7 +178,8 @@ class SessionModel:
         cut = sum(one.status == "cancelled" and one.reason in ("turn_detected", "") for one in answers)
         if not (self.witness.has_answers or self.configured.is_transcription):
             return True
-        return bool(self.complaints) or 2 * cut > len(answers) or self.call is not None or self.tool_output is not None
+        is_open = self.call is not None or self.tool_output is not None
+        return bool(self.complaints) or len(self.empty) > 1 or 2 * cut > len(answers) or is_open
 
     def _playout_began(self, record: Record) -> None:
         id = text(record.event, "response_id")

@@ -17,6 +17,7 @@ class Check:
 
     code: str
     on: tuple[str, ...]
+    """`response.done failed` is a record of this type with this status."""
     look: Look
 
 

@@ -516,6 +516,9 @@ def _left_at_the_end(model: SessionModel) -> Iterator[Finding]:
     said = [one for one in model.segments.values() if not one.is_empty and one.failed is None]
     turns = [mark for one in said if (mark := one.committed or one.transcribed) is not None]
     left = [mark for mark in turns if not any(seq > mark.seq for seq in marks)]
+    if len(empty := model.empty) >= TIMES:
+        yield _unanswered("silent", *(mark for one in empty for mark in (one.created, one.done)))
+        return
     sorry, waits = model.sorry("no-reply"), model.last["client.waits"]
     mute = sorry or model.sorry("silence")
     if mute and model.witness.tells_turns and any(one.transcript for one in model.segments.values()):
