@@ -114,7 +114,11 @@ def by_cause(findings: Sequence[Finding]) -> list[Cause]:
         if cause is not None:
             explained[one.id] = cause
     roots = [one for one in findings if one.id not in explained]
-    return [Cause(root, tuple(_below(root, findings, explained))) for root in roots]
+    below = [one for one in findings if one.id in explained]
+    return [
+        Cause(root, tuple(one for one in below if one.id != root.id and _leads_to(one, root, explained)))
+        for root in roots
+    ]
 
 
 def _cause_of(one: Finding, findings: Iterable[Finding], explained: dict[str, Finding]) -> Finding | None:
@@ -132,12 +136,10 @@ def _cause_of(one: Finding, findings: Iterable[Finding], explained: dict[str, Fi
 
 def _are_tied(cause: Finding, one: Finding) -> bool:
     """An event that both were seen in; else nearness, where the cause is of the kind that leaves no other trace."""
-    theirs = {mark.seq for mark in one.evidence}
-    if any(mark.seq in theirs for mark in cause.evidence):
+    pairs = [(before, after) for before in cause.evidence for after in one.evidence]
+    if any(before.seq == after.seq for before, after in pairs):
         return True
-    if cause.code not in AT_ITS_HEELS:
-        return False
-    return any(near(before, after, WITHIN, EVENTS) for before in cause.evidence for after in one.evidence)
+    return cause.code in AT_ITS_HEELS and any(near(before, after, WITHIN, EVENTS) for before, after in pairs)
 
 
 def _leads_to(first: Finding, target: Finding, explained: dict[str, Finding]) -> bool:
@@ -150,9 +152,3 @@ def _leads_to(first: Finding, target: Finding, explained: dict[str, Finding]) ->
             return True
         here = explained.get(here.id)
     return True
-
-
-def _below(root: Finding, findings: Iterable[Finding], explained: dict[str, Finding]) -> Iterable[Finding]:
-    for one in findings:
-        if one.id in explained and one.id != root.id and _leads_to(one, root, explained):
-            yield one

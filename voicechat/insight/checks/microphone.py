@@ -183,6 +183,9 @@ def barge_in_too_eager(model: SessionModel, record: Record) -> Iterator[Finding 
             marks = (*(one.done for one in dropped), *model.skipped)
             confidence = 0.85 if all(one.status == "cancelled" for one in dropped) else 0.6
             yield _barge_in_too_eager_finding(marks, BARGE_IN_TOO_EAGER_CURE, RESTS_ON, confidence)
+        elif sorry := model.sorry("noise"):
+            ends = [one.done for one in _cut_by_server(model)]
+            yield _barge_in_too_eager_finding((*ends, sorry), BARGE_IN_TOO_EAGER_CURE, RESTS_ON, 0.75 if ends else 0.55)
         return
     cut = [one for one in model.segments.values() if _cut_for_nothing(one)]
     if len(cut) >= TIMES and cut[-1] is model.heard:

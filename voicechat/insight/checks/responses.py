@@ -64,8 +64,7 @@ def cancel_without_response(model: SessionModel, record: Record) -> Iterator[Fin
     failure = failure_as(CANCEL_WITHOUT_RESPONSE, model, record)
     if failure is None:
         return
-    newest = model.newest
-    sent = failure.said.at if failure.said is not None else None
+    newest, sent = model.newest, failure.said.at if failure.said is not None else None
     if newest is not None and (newest.done is None or (sent is not None and newest.done.seq > sent.seq)):
         return  # it ended while the cancel was on its way: the race that every client meets
     if sent is None and newest is not None and newest.done is not None:
@@ -373,6 +372,7 @@ ANYBODY = re.compile(
     r"还在吗|听得到|聞こえ(?:ますか|る)",
     re.I,
 )
+OF_ANSWERS = re.compile("response|reply|answer")
 EVENTS = 12
 """Without times: so many events later, and still none."""
 
@@ -537,7 +537,7 @@ def _left_at_the_end(model: SessionModel) -> Iterator[Finding]:
         yield _unanswered("nobody", *left, sorry)
     elif len(left) > 1 and not marks and asked is None and _is_of_a_client_that_commits(model):
         yield _unanswered("client", model.last["input_audio_buffer.commit"], *left)
-    elif left and (sorry or (waits is not None and waits.seq > left[-1].seq and _is_of_answers(model))):
+    elif left and (sorry or (waits is not None and waits.seq > left[-1].seq and OF_ANSWERS.search(waits.ref))):
         yield _unanswered("client" if decides and asked is None else "unknown", *left, sorry, waits)
     elif len(left) > 1 and marks and not model.is_ended and not model.unanswered and not model.witness.tells_turns:
         waited = elapsed(left[0], left[-1])
@@ -562,11 +562,6 @@ def _is_of_a_client_that_commits(model: SessionModel) -> bool:
     return is_manual and not is_written and "input_audio_buffer.commit" in seen
 
 
-def _is_of_answers(model: SessionModel) -> bool:
-    waits = model.last["client.waits"]
-    return waits is not None and any(word in waits.ref for word in ("response", "reply", "answer"))
-
-
 def _turn_without_answer(model: SessionModel, record: Record) -> Iterator[Finding]:
     segment = next(reversed(model.segments.values()), None)
     if model.failure is not None and model.failure.told_by != "error" and segment is not None and segment.committed:
@@ -580,16 +575,12 @@ def _turn_without_answer(model: SessionModel, record: Record) -> Iterator[Findin
         return  # the user's budget is used up, so nobody asks
     config = model.configured
     detects = "input_audio_buffer.speech_stopped" in model.witness.seen and not model.witness.is_ours
-    if config.turn_detection is UNKNOWN and detects and _waited(segment.committed, record) > LIMIT:
+    if config.turn_detection is UNKNOWN and detects and (elapsed(segment.committed, record.mark()) or 0.0) > LIMIT:
         yield _unanswered("unknown", segment.committed, segment.transcribed)
     elif config.server_replies and _is_overdue(segment.committed, record):
         yield _unanswered("server", segment.committed, segment.transcribed)
     elif config.vad("create_response") is False and segment.transcript and _is_overdue(segment.transcribed, record):
         yield _unanswered("nobody", segment.committed, segment.transcribed)
-
-
-def _waited(since: Evidence | None, record: Record) -> float:
-    return elapsed(since, record.mark()) or 0.0
 
 
 def _is_overdue(since: Evidence | None, record: Record) -> bool:

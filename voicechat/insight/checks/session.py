@@ -44,18 +44,11 @@ def commit_with_server_vad(model: SessionModel, record: Record) -> Iterator[Find
         if sent is not None and config.turns_are_theirs and not model.segments and not model.witness.is_ours:
             yield _commit_with_server_vad_finding(model, sent, record.mark())
         return
-    if (
-        record.dir != "out"
-        or not (config.turns_are_theirs or _is_detected(model))
-        or _is_waited_for(model, record.mark())
-    ):
-        return
-    yield _commit_with_server_vad_finding(model, record.mark())
-
-
-def _is_detected(model: SessionModel) -> bool:
-    """The configuration is not in the log, and the server tells of speech: it detects turns."""
-    return model.configured.turn_detection is UNKNOWN and not model.witness.seen.isdisjoint(SPEECH)
+    # The configuration may not be in the log, and the server tells of speech: it detects turns.
+    is_theirs = config.turns_are_theirs
+    is_theirs |= config.turn_detection is UNKNOWN and not model.witness.seen.isdisjoint(SPEECH)
+    if record.dir == "out" and is_theirs and not _is_waited_for(model, record.mark()):
+        yield _commit_with_server_vad_finding(model, record.mark())
 
 
 def _is_waited_for(model: SessionModel, now: Evidence) -> bool:

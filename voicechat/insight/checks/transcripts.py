@@ -10,6 +10,7 @@ from itertools import islice, pairwise
 from voicechat.insight.checks import check
 from voicechat.insight.checks.microphone import HUM, repeats_the_answer, segment_after
 from voicechat.insight.facts import UNKNOWN, WORD, Configured, Segment, value_at
+from voicechat.insight.readers.talk import CREDITS
 from voicechat.insight.records import (
     LOG_ENDED,
     TIME_PASSED,
@@ -80,6 +81,10 @@ def _answered_too_soon(model: SessionModel) -> Iterator[Finding]:
     if any(repeats_the_answer(one) or HUM.search(one.transcript or "") for one in segments):
         return  # an echo, or hums that cut
     sorry, cut = model.sorry("cut"), [one for one in answers if one.reason == "turn_detected"]
+    if (told := model.sorry("split")) is not None and not cut:
+        title = "Who saw it says that one sentence becomes several turns."
+        yield _segments_too_short_finding(model, title, [told], 0.55)
+        return
     broken = [one for one in model.segments.values() if _is_short(one) or (one.transcript or "")[-1:].isalnum()]
     if sorry is not None and (cut or len(broken) >= TIMES):
         title = "Answers begin before the user has finished."
@@ -197,14 +202,6 @@ TRANSCRIPT_HALLUCINATED = "transcript-hallucinated"
 FEWEST_WORDS = 3
 ALIKE = 0.9
 """Share of a transcript that is word for word in the prompt."""
-CREDITS = re.compile(
-    r"amara\.org|thanks? (?:you )?for watching|(?:please|like and) subscribe|subtitles? (?:by|made)|captions? by|"
-    r"sous-titr(?:age|es|é)\b|untertitel(?:ung)? (?:der|im auftrag|von)|subtítulos (?:por|realizad)|"
-    r"legendas? (?:pela|por)|sottotitoli (?:creati|a cura)|субтитры|продолжение следует|ご視聴ありがとう|"
-    r"字幕(?:by|由|提供|制作|志愿者)|请不吝点赞|시청해 ?주셔서|mbc 뉴스",
-    re.I,
-)
-"""What speech recognition learned from films, and writes where there is silence or noise."""
 SCRIPTS = {
     "latin": re.compile(r"[A-Za-z\u00c0-\u024f]"),
     "cyrillic": re.compile(r"[\u0400-\u04ff]"),
@@ -249,7 +246,7 @@ def transcript_hallucinated(model: SessionModel, record: Record) -> Iterator[Fin
             continue
         if prompt and repeats(said, prompt):
             yield _transcript_hallucinated_finding(segment, "It repeats the prompt of the transcription", "prompt", 0.9)
-        elif CREDITS.search(said) and len(said) < 120:
+        elif re.search(CREDITS, said, re.I) and len(said) < 120:
             yield _transcript_hallucinated_finding(
                 segment, "It is a phrase out of films and their subtitles", "credits", 0.8
             )
@@ -431,7 +428,8 @@ def transcription_off(model: SessionModel, record: Record) -> Iterator[Finding |
         return  # a report of it, without anything that was said
     committed = [one for one in model.segments.values() if one.committed is not None]
     is_waited_for = config.vad("create_response") is False
-    was_asked = config.first_sent is not None and _asks(config.first_sent.event.get("session"))
+    first = part(config.first_sent.event, "session") if config.first_sent is not None else {}
+    was_asked = isinstance(value_at(first, "audio", "input", "transcription"), dict)
     is_all_text = _is_all_text(config)
     is_sure = is_waited_for or was_asked or is_all_text or sorry is not None
     if any(one.transcribed for one in model.segments.values()) or (len(committed) < TURNS and not is_sure):
@@ -463,8 +461,3 @@ def _is_all_text(config: Configured) -> bool:
         return True
     wished = config.value("output_modalities")
     return isinstance(wished, list) and wished == ["text"]
-
-
-def _asks(session: object) -> bool:
-    wished = value_at(session, "audio", "input", "transcription") if isinstance(session, dict) else UNKNOWN
-    return isinstance(wished, dict)

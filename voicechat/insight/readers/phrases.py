@@ -428,7 +428,7 @@ COMPLAINTS: dict[str, Phrase] = {
         r"verzögerung|dauert (?:zu|sehr) lange|很慢|延迟|trop lent|tarda (?:mucho|demasiado)",
     ),
     "itself": pattern(
-        r"\b(?:talk|speak|answer|respond|repl|listen|hear|interrupt|trigger)\w{0,4}\b.{0,16}(?<!by )\bitself\b",
+        r"\b(?:talk|speak|answer|respond|repl|listen|hear|interrupt|cut|trigger)\w{0,4}\b.{0,16}(?<!by )\bitself\b",
         r"\b(?:hears?|answers?|transcribes?|picks? up|records?)\b.{0,16}\b(?:its|his|her|(?:agent|bot|ai)['’]s) own\b",
         r"\bmic\w{0,8}\b.{0,40}\b(?:records?|hears?|picks? up|captures?)\b.{0,16}\b(?:bot|agent|ai|tts)\b",
         r"\bmic\w{0,8}\b.{0,40}\b(?:captur|pick|hear|re-?open)\w{0,4}\b.{0,40}"
@@ -437,7 +437,6 @@ COMPLAINTS: dict[str, Phrase] = {
         r"se (?:écoute|parle|répond|escucha|responde|habla) (?:lui|elle|a sí|sol[ao])",
     ),
     "echo": pattern(
-        r"\b(?:interrupt|cut|hear|talk|answer|respond|repl|listen)\w{0,4}\b.{0,16}\b(?:itself|(?:its|his|her) own)\b",
         r"\b(?:its|(?:bot|agent|assistant|ai)['’]s) own (?:voice|speech|audio|words|output|question|answer)",
         r"\b(?:with(?:out)?|on|no) (?:a |laptop )?(?:head(?:phones?|set)|earphones|earbuds|(?:loud ?)?speakers?)\b",
         r"(?:ヘッドホン|イヤホン)なし|スピーカーで|没戴耳机|外放|ohne (?:kopfhörer|headset)|sans casque",
@@ -496,6 +495,16 @@ COMPLAINTS: dict[str, Phrase] = {
         r"\b(?:before|while) " + _WHO + r"(?:finish|done|still|stop|speak|talk)",
         r"\bhalf (?:a |of (?:a|the|my) )?sentence|\bpauses?\b.{0,30}\b(?:turn|ends?|commit|cuts?|split)",
         r"没说完|还没说完|(?:me|nous) coupe|me interrumpe|bevor ich fertig",
+    ),
+    "split": pattern(
+        r"\b(?:one|single|same|continuous|an?) (?:\w+ )?(?:utterance|sentence|phrase)s?\b.{0,40}"
+        r"\b(?:split|fragment\w*|(?:two|several|multiple|separate) (?:\w+ )?(?:turns|pieces|items|messages|parts))",
+        r"\bsplit\w* (?:one|a|my|the) (?:\w+ )?(?:utterance|sentence)",
+    ),
+    "noise": pattern(
+        r"\b(?:noises?|cough\w*|clapping|breath\w*|m+-?hm+|uh-?huh|backchannels?|keyboard)\b.{0,80}"
+        r"\b(?:interrupt|cut|cancel|abort|stop|trigger)(?!\w{0,6} (?:no|nothing))",
+        r"\b(?:interrupt|cut|cancel|abort|stopp?)(?:s|ed|ted)\b.{0,24}\bby (?:\w+ ){0,2}(?:noise|cough|echo|breath)",
     ),
     "no-transcript": pattern(
         _NOT + r".{0,60}\b(?:transcri|(?:speech|voice) recognition|input_audio_transcription|user_speech_committed)",

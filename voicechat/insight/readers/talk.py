@@ -67,6 +67,13 @@ def _speaks(who: str, state: str, verb: tuple[str, str, str, str], *rows: str) -
     )
 
 
+CREDITS = (
+    r"amara\.org|thanks? (?:you )?for watching|(?:please|like and) subscribe|subtitles? (?:by|made)|captions? by|"
+    r"sous-titr(?:age|es|é)\b|untertitel(?:ung)? (?:der|im auftrag|von)|subtítulos (?:por|realizad)|"
+    r"legendas? (?:pela|por)|sottotitoli (?:creati|a cura)|субтитры|продолжение следует|ご視聴ありがとう|"
+    r"次の動画で|abone ol|字幕(?:by|由|提供|制作|志愿者)|请不吝点赞|시청해 ?주셔서|mbc 뉴스"
+)
+"""What speech recognition learned from films, and writes where there is silence or noise."""
 ROWS: tuple[tuple[str, Phrase], ...] = (
     ("user_said", pattern(
         _LEAD
@@ -77,6 +84,7 @@ ROWS: tuple[tuple[str, Phrase], ...] = (
         rf"\b{_USER} transcript\b" + _LATER,
         r"^\W*heard: ['\"“](\S.{1,900})['\"”]\W*$",
         r"\breceived user transcript\b" + _LATER,
+        rf"^[\W\d]{{0,12}}(?:[ap]m\W{{1,4}})?((?:{CREDITS})[^{{}}=<>]{{0,30}})$",
         r"\b(?:stt|asr) (?:final )?transcript (?:received|result)\b" + _LATER,
         _LEAD + _USER + r"\s{1,3}['\"“](\S.{1,900})['\"”]\W*$",
         r"\[(?:stt|asr|whisper)(?: \w{1,10})?\]\s+['\"“](\S.{1,900})['\"”]\W*$",
