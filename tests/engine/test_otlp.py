@@ -32,7 +32,10 @@ def traced(collector: Collector, notices: list[str], **settings: Any) -> None:
     """One turn through the live exporter, to its end."""
     chosen = Settings(otlp=collector.url, **settings)
     exporter, observers, now = OtlpExporter(chosen, notices.append), Observers(notices.append), time.monotonic()
-    trace = exporter.trace(observers, Problems(lambda finding: None), "talk", "openai", now)
+    problems = Problems(lambda finding: None)
+    problems.start_at(now)
+    observers.add("checks", lambda happening: problems.watch(happening, round(happening.at * 10)))
+    trace = exporter.trace(observers, problems, "talk", "openai", now)
 
     def on(at: float, direction: Any, name: str, **event: Any) -> None:
         observers(Happening(now + at, direction, {"type": name, **event}))
@@ -42,6 +45,8 @@ def traced(collector: Collector, notices: list[str], **settings: Any) -> None:
     on(1.2, "in", "response.created", response={"id": "r1"})
     on(1.3, "in", "response.output_text.delta", response_id="r1", delta="quince")
     on(1.4, "in", "response.done", response={"id": "r1", "status": "completed"})
+    on(1.5, "in", "error", error={"code": "rate_limit_exceeded", "message": "Rate limit."})
+    problems.tick(now + 2.0)
     trace.tick(now + 5.0)
     trace.end(now + 6.0)
     exporter.close()
@@ -56,6 +61,7 @@ def test_a_talk_arrives_as_a_valid_trace_without_a_word(monkeypatch: pytest.Monk
     assert notices == [] and problems_of(collector.spans) == []
     assert [span.name for span in collector.spans] == ["voicechat.turn", "voicechat.session"]
     assert facts(collector.spans[0])["voicechat.wait.first_text"] == pytest.approx(0.3)
+    assert facts(collector.spans[1])["voicechat.finding_codes"] == ("rate-limited",)
     assert collector.resource["service.name"] == "voicechat"
     assert {(head["path"], head["x-api-key"]) for head in collector.headers} == {("/v1/traces", KEY)}
     assert b"zebra" not in collector.raw and b"quince" not in collector.raw

@@ -312,9 +312,7 @@ FLEET = (
         (
             argument("sources", "SRC...", "Folders of tapes and logs, or files.", is_many=True),
             option("--out -o", "Where the tables are; may be there already.", "DIR", Path(), is_required=True),
-            option(
-                "--engine", "Processes of this machine, or a Ray cluster.", default="local", choices=("local", "ray")
-            ),
+            option("--engine", "Processes here, or a Ray cluster.", default="local", choices=("local", "ray")),
             option("--workers -j", "Processes; 0: one a core.", "N", 0, low=0, high=256),
             option("--ray-address", "A running cluster.", "ADDRESS", "auto"),
             switch("--json", "What was done, as JSON.", name="as_json"),

@@ -112,9 +112,8 @@ def _asked(door: socket.socket, request: Mapping[str, Any]) -> Result:
     return result
 
 
-@contextlib.contextmanager
-def _sound_file(wav: str, spoken: str) -> Iterator[str]:
-    """The absolute path of a WAV, or of words in the local voice while the block lasts; empty for neither.
+def _sound_file(wav: str, spoken: str, folder: Path) -> Path:
+    """The absolute path of a WAV, or in `folder` that of words in the local voice.
 
     Raises AudioDeviceError for a file that is no WAV, ConfigError without the local voice.
     """
@@ -122,17 +121,13 @@ def _sound_file(wav: str, spoken: str) -> Iterator[str]:
         from voicechat.audio.files import read_wav
 
         read_wav(Path(wav))
-        yield str(Path(wav).resolve())
-    elif spoken:
-        from voicechat.config.locations import spoken_words_dir
-        from voicechat.scripting.model import Sound
-        from voicechat.scripting.speech import Speaker
+        return Path(wav).resolve()
+    from voicechat.config.locations import spoken_words_dir
+    from voicechat.scripting.model import Sound
+    from voicechat.scripting.speech import Speaker
 
-        with tempfile.TemporaryDirectory(prefix="voicechat-debug-") as folder:
-            sound = Sound(text=spoken)
-            yield str(Speaker(spoken_words_dir(), Path(folder)).prepare([sound])[sound])
-    else:
-        yield ""
+    sound = Sound(text=spoken)
+    return Speaker(spoken_words_dir(), folder).prepare([sound])[sound]
 
 
 def show(result: Result, *, as_json: bool) -> None:
@@ -184,14 +179,14 @@ def _lines(result: Result) -> Iterator[str]:
 
 def perform(verb: str, session: int, given: Mapping[str, Any]) -> Result:
     """The result of one act, with the parameters that the table of commands names. Raises VoiceChatError."""
-    with contextlib.ExitStack() as stack:
-        if verb == "say":
-            text, wav, spoken = (str(given[name]) for name in ("text", "wav", "spoken"))
-            if sum(bool(one.strip()) for one in (text, wav, spoken)) != 1:
-                return {"outcome": "usage", "reason": "give one of text, spoken, wav"}
-            file = stack.enter_context(_sound_file(wav, spoken))
-            given = {"timeout": given["timeout"]} | ({"file": file} if file else {"text": text})
+    if verb != "say":
         return ask(session, {"verb": verb, **given})
+    text, wav, spoken = (str(given[name]) for name in ("text", "wav", "spoken"))
+    if sum(bool(one.strip()) for one in (text, wav, spoken)) != 1:
+        return {"outcome": "usage", "reason": "give one of text, spoken, wav"}
+    with tempfile.TemporaryDirectory(prefix="voicechat-debug-") as folder:
+        what = {"text": text} if text.strip() else {"file": str(_sound_file(wav, spoken, Path(folder)))}
+        return ask(session, {"verb": verb, "timeout": given["timeout"], **what})
 
 
 def act(verb: str, session: int, as_json: bool, **given: Any) -> int:

@@ -29,14 +29,11 @@ without microphone and loudspeaker. You drive it one turn at a time.
 1. `start` connects. Give `session` the configuration to test; without a provider the local server answers, free and
    without a key. Keys of other services are in this server's environment; `base_url` is any compatible one.
    Acts without another `session` are for the one that was started last.
-2. `say` something: `text` types it, `spoken` says it in a local English voice, `wav` plays a recording as the
-   microphone. It returns when the response has ended: `outcome`, `transcript` of both sides, `times` in seconds since
-   your last word, `tools` that were called, and `findings`: problems that are new since the last call.
-   Speech tests turn detection, transcription and interruption; typed text everything else, and faster.
+2. `say` something; it returns when the response has ended. `times` are seconds since your last word. Speech (`spoken`,
+   `wav`) tests turn detection, transcription and interruption; typed text everything else, and faster.
 3. When there is a finding, or `outcome` is not `done`, call `why`: cause, cure and evidence of everything found so far.
-   A finding's `repair` is a list of {field, value}: pass each to `set`. Where it is empty, `cure` says what to change;
    `session_in_force` is what the service really uses, `left_out_fields` are those that it refused.
-4. `set` sends session.update for that one field and waits: `done` means in force, `refused` says why not.
+4. Pass each {field, value} of a finding's `repair` to `set`; where it is empty, `cure` says what to change.
 5. `say` the same again. Repaired: `outcome` is `done` and no finding is new. `why` goes on listing those of the past.
 
 `tool_waits`: the agent under test calls a tool that is not approved: `decide`, then `hear`.
