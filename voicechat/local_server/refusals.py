@@ -64,6 +64,8 @@ def check(value: JsonValue, shape: Shape, path: str) -> None:
     match shape, value:
         case ByKind(null=True), None:
             pass
+        case ByKind(text=Word(words), number=Number(low, high)), str() if value not in words:
+            raise _unsupported(value, (*words, f"{low} to {high}"), path)
         case ByKind(), _:
             check(value, shape.shape_for(value) or FreeForm(), path)
         case Text(), str():
