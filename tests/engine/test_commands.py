@@ -208,6 +208,11 @@ def test_an_event_without_a_usable_type_is_still_a_row() -> None:
     assert row({"type": 3}).type == "unknown"
 
 
+def test_an_event_of_gpt_live_is_not_shown_as_unknown() -> None:
+    assert row({"type": "session.usage.updated"}).tags == ()
+    assert row({"type": "session.usage.forgotten"}).tags == ("unknown",)
+
+
 def test_a_flood_is_bounded_and_counted() -> None:
     log = EventLog()
     for number in range(BATCH_LIMIT + 5):

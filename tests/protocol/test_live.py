@@ -6,13 +6,13 @@ import base64
 import importlib
 import json
 from functools import cache
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 from pydantic import TypeAdapter
 
 from tests.support.each import each
 from voicechat.protocol.codec import decode_server
-from voicechat.protocol.live import INPUT_QUIET, MOST_CHARACTERS, QUIET, LiveSession, live_session, pieces
+from voicechat.protocol.live import EVENTS, INPUT_QUIET, MOST_CHARACTERS, QUIET, LiveSession, live_session, pieces
 from voicechat.protocol.wire import UnknownEvent
 
 Json = dict[str, Any]
@@ -320,3 +320,11 @@ def test_a_delegated_response_that_fails_is_an_error_in_the_services_words() -> 
     failed = {"id": "resp_9", "status": "failed", "error": {"code": "server_error", "message": "Overloaded."}}
     made = feed(LiveSession(), (0.0, STARTED), (1.0, nested({"type": "response.failed", "response": failed})))
     assert made[-1]["type"] == "error" and made[-1]["error"]["message"] == "Overloaded."
+
+
+def test_every_server_event_of_the_package_is_known() -> None:
+    live = importlib.import_module("openai.types.live")
+    (union, *_) = get_args(live.ServerEvent)
+    told = {get_args(variant.model_fields["type"].annotation)[0] for variant in get_args(union)}
+    assert told - EVENTS == {"transport.dtmf.send"}, "a command"
+    assert told >= EVENTS

@@ -18,6 +18,8 @@ from voicechat.journal.entry import Happening, in_session_time
 from voicechat.journal.lines import AUDIO_TYPES
 from voicechat.protocol.client_events import CLIENT_EVENTS
 from voicechat.protocol.dialects import ga_name
+from voicechat.protocol.event_shapes import LIVE_COMMANDS
+from voicechat.protocol.live import EVENTS
 from voicechat.protocol.server_events import SERVER_EVENTS
 
 LONGEST_ID = 128
@@ -45,8 +47,8 @@ def tags_of(happening: Happening) -> tuple[str, ...]:
     code = _part(event, "error").get("code")
     if name == "error" and isinstance(code, str) and code in HARMLESS:
         tags.append("harmless")
-    known = SERVER_EVENTS if happening.dir == "in" else CLIENT_EVENTS
-    if happening.dir != "local" and ga_name(name) not in known:
+    known, live = (SERVER_EVENTS, EVENTS) if happening.dir == "in" else (CLIENT_EVENTS, LIVE_COMMANDS)
+    if happening.dir != "local" and ga_name(name) not in known and name not in live:
         tags.append("unknown")
     return tuple(tags)
 

@@ -285,6 +285,7 @@ class SessionModel:
             "session.commentary.append": self._delegation_answered,
             "session.thinking.append": self._delegation_answered,
             "session.output_transcript.delta": self._live_spoke,
+            "response.event": lambda _: self.unanswered.clear(),
             "attendance.changed": self._mic_is_the_users,
             "device.lost": self._device_lost,
             "device.missing": self._device_lost,
@@ -639,6 +640,7 @@ class SessionModel:
 
     def _live_spoke(self, _: Record) -> None:
         self.has_worked = True
+        self.unanswered.clear()  # what the Responses model was asked for is spoken
 
     # memory
     def _remember_said(self, record: Record) -> None:

@@ -53,6 +53,17 @@ MOST_CALLS = 1_000
 """Of one session whose ids are remembered."""
 DELEGATE = "delegate"
 """The function that a delegation to the client calls."""
+EVENTS = frozenset(
+    """
+    decision.event decision.item.created decision.item.deleted error info response.event session.closed
+    session.commentary.appended session.delegation.created session.input_audio.append session.input_audio.muted
+    session.input_audio.unmuted session.input_transcript.delta session.instructions.appended session.output_audio.delta
+    session.output_audio.fixture.played session.output_audio.fixture.playing session.output_transcript.delta
+    session.started session.thinking.appended session.updated session.usage.updated transport.answered
+    transport.dtmf.received transport.dtmf.sent transport.failed transport.ringing
+    """.split()
+)
+"""The service's, a sideband's included."""
 ENDS = {
     "close_requested": ("session_closed", "the service ended the session because it was asked to"),
     "expired": ("session_expired", "the session reached its longest duration"),

@@ -377,14 +377,17 @@ EVENTS = 12
 """Without times: so many events later, and still none."""
 
 
-@check(NO_RESPONSE, TIME_PASSED, LOG_ENDED, "response.created", "response.done", "client.failed")
+_ANSWERED = ("response.created", "response.done", "response.event", "session.output_transcript.delta")
+
+
+@check(NO_RESPONSE, TIME_PASSED, LOG_ENDED, *_ANSWERED, "client.failed")
 def no_response(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
     """Did an answer that was due never begin?"""
     if record.type == "client.failed":
         failure = failure_as(NO_RESPONSE, model, record)
         if failure is not None:  # the client says itself that it waited in vain
             yield _unanswered("given-up", failure.at, said=failure.message)
-    elif record.type in ("response.created", "response.done"):
+    elif record.type in _ANSWERED:
         for key in ("asked", "server", "nobody"):
             yield Ended(f"{NO_RESPONSE}:{key}", record.mark())
     elif not model.is_ended and model.active is None and model.witness.prints_answers:
