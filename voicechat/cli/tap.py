@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from voicechat.config.load import load_settings
+from voicechat.config.otlp import otlp_endpoint
 from voicechat.errors import port_taken
 
 SENTENCE = "this is a tap: the client acts, this screen shows"
@@ -35,10 +36,7 @@ class TapOptions:
 def tap_command(flags: Mapping[str, Any], config: Path | None, options: TapOptions) -> int:
     """Tap until the user leaves. Raises SignallingError for an address or a port that is no good."""
     settings = load_settings(flags, os.environ, config)
-    if settings.otlp:
-        from voicechat.config.otlp import otlp_endpoint
-
-        otlp_endpoint(settings, os.environ)
+    otlp_endpoint(settings, os.environ)
     from voicechat.tap.host import TapProcess, TapSettings
 
     environ: Mapping[str, str] = os.environ

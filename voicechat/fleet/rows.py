@@ -73,20 +73,19 @@ _DONE = "conversation.item.input_audio_transcription.completed"
 _FAILURES = ("error", "line.failed", "client.failed", "conversation.item.input_audio_transcription.failed")
 _LIVE_USAGE = ("session.started", "session.usage.updated", "session.closed")
 _WANTED = frozenset(
-    (
-        "input_audio_buffer.speech_started", "input_audio_buffer.speech_stopped", "input_audio_buffer.committed", _DONE,
-        "response.created", "response.done", "conversation.item.create", "voice.began", "voice.ended", "talk.pressed",
-        "text.entered", "assistant.audible", "barge_in.happened", "stop.pressed", "assistant.silent", "tool.moved",
-        "session.created", "session.updated", "tool.finished", "response.output_item.done", "translation.used",
-        *_FAILURES, *_LIVE_USAGE,
-    )
-)  # fmt: skip
+    """
+    input_audio_buffer.speech_started input_audio_buffer.speech_stopped input_audio_buffer.committed response.created
+    response.done response.output_item.added response.output_item.done conversation.item.create session.created
+    session.updated voice.began voice.ended talk.pressed text.entered assistant.audible assistant.silent stop.pressed
+    barge_in.happened tool.moved tool.finished translation.used
+    """.split()
+) | {_DONE, *_FAILURES, *_LIVE_USAGE}
 _OF_LIVE = frozenset(
-    (
-        "session.started", "session.closed", "session.input_transcript.delta", "session.output_transcript.delta",
-        "session.output_audio.delta", "session.delegation.created", "response.event",
-    )
-)  # fmt: skip
+    """
+    session.started session.closed session.input_transcript.delta session.output_transcript.delta
+    session.output_audio.delta session.delegation.created response.event
+    """.split()
+)
 """What a GPT-Live session says of its turns."""
 _NO_SESSION = SessionModel()
 

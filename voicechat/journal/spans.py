@@ -22,7 +22,7 @@ import re
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from google.protobuf.json_format import MessageToJson
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
@@ -62,20 +62,14 @@ SCOPE = InstrumentationScope("voicechat", __version__)
 _IDENTIFIER = re.compile(r"[A-Za-z0-9_.:/@+\-]{1,200}")
 
 
-class Process(NamedTuple):
-    """What is known of the process that makes the spans."""
-
-    resource: Resource = Resource.get_empty()
-    is_latest: bool = False
-    """Names are those of the newest draft."""
-
-
-NO_PROCESS = Process()
+Process: TypeAlias = tuple[Resource, bool]
+"""What is known of the process that makes the spans, and whether names are those of the newest draft."""
+NO_PROCESS: Process = Resource.get_empty(), False
 
 
 def this_process() -> Process:
     """As the variables of OpenTelemetry say."""
-    return Process(Resource.create(), LATEST in os.environ.get(OPT_IN, "").replace(",", " ").split())
+    return (Resource.create(), LATEST in os.environ.get(OPT_IN, "").replace(",", " ").split())
 
 
 @dataclass(slots=True)
@@ -115,9 +109,9 @@ class SessionSpans:
         self._via = via
         self._provider = _slug(provider)
         self._words = words
-        self._is_latest = process.is_latest
         service = {"name": "voicechat", "version": __version__, "instance.id": format_trace_id(self._trace)}
-        self._resource = process.resource.merge(Resource({f"service.{name}": value for name, value in service.items()}))
+        about, self._is_latest = process
+        self._resource = about.merge(Resource({f"service.{name}": value for name, value in service.items()}))
         self._ledger = Ledger(prices=prices)
         self._calls = ToolCalls()
         self._open: dict[int, _Turn] = {}
