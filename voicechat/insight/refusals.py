@@ -76,7 +76,11 @@ SAYINGS = tuple(
             r"invalid subscription key|access token is missing|invalid bearer|authentication fail",
             "auth-failed",
         ),
-        (r"billing (?:hard )?limit|credit balance|exceeded your current quota|insufficient.quota", "quota-or-billing"),
+        (
+            r"billing (?:hard )?limit|credit balance|\b0 credits|exceed\w{0,2} your (?:\w+ )?quota|"
+            r"insufficient.quota|quota.exceeded",
+            "quota-or-billing",
+        ),
         (r"realtime beta api is no longer|beta_api_shape_disabled|unknown beta requested", "beta-retired"),
         (r"rate limit (?:reached|exceeded|hit)|too many requests|exceeded .{0,40}\brate limit", "rate-limited"),
         (

@@ -8,9 +8,10 @@ from typing import Any, BinaryIO, Literal
 
 from voicechat.insight.consequences import Cause, by_cause
 from voicechat.insight.cures import Snippets, cure_of
+from voicechat.insight.explain.lookup import PROBLEMS
 from voicechat.insight.facts import OF_LIVE
 from voicechat.insight.readers.log import Reading, read_log
-from voicechat.insight.records import Evidence, Finding, Record
+from voicechat.insight.records import Evidence, Finding, Record, found
 from voicechat.insight.refusals import problem_of
 from voicechat.insight.run import Diagnosis, WhatIf
 from voicechat.insight.two_tracks import Story, TurnTaking, disagreements, sound_findings
@@ -18,8 +19,19 @@ from voicechat.journal.redact import without_keys
 from voicechat.protocol.dialects import GA_NAMES, DialectName, detect_dialect
 
 ORDER = {"error": 0, "warning": 1, "info": 2}
+AS_COMPLAINED = {
+    "itself": "self-echo",
+    "format": "audio-format-mismatch",
+    "tool": "tool-output-unanswered",
+    "noise": "barge-in-too-eager",
+    "cut": "segments-too-short",
+    "no-transcript": "transcription-off",
+}
+"""What people are sorry about -> the likely cause where nothing else shows one; the first that is met."""
 PASSED = {"no-response", "tool-output-unanswered", "transcription-late", "mic-never-reopened"}
 """What is over was only late."""
+TOLD = 0.55
+"""How sure a finding is that rests on somebody's words alone."""
 MOST_STREAMS = 64
 """Sessions of one log that are told apart; what comes after is read as one."""
 TOLD_EVERY = 8192
@@ -179,10 +191,27 @@ def diagnose(
             named |= {one.id: session for one in found}
     causes.sort(key=lambda cause: _order(cause.finding))
     unexplained = tuple(sessions.unexplained)
+    if not (causes or unexplained or reading.doubts):
+        causes += (Cause(one) for diagnosis in sessions.of.values() for one in _complained(diagnosis) if least < TOLD)
     models = [diagnosis.model for diagnosis in sessions.of.values()]
     has_worked = any(one.has_worked and not one.is_unfinished for one in models)
     told_if = next(filter(None, (diagnosis.what_if for diagnosis in sessions.of.values())), None)
     return Report(name, reading, tuple(causes), named, unexplained, sessions.speaks_beta, has_worked, what_if=told_if)
+
+
+def _complained(diagnosis: Diagnosis) -> Iterable[Finding]:
+    """What the writer of a log says of it, as a guess."""
+    known = diagnosis.model.complaints
+    about = next((about for about in AS_COMPLAINED if about in known), "")
+    if about:
+        code, told = AS_COMPLAINED[about], known[about]
+        meaning, cure = PROBLEMS[code]
+        title = f"{meaning.rstrip('.')}: so says whoever pasted this, and no event shows it."
+        rests_on = "what somebody wrote beside the log"
+        cause = told.ref.removeprefix("complaint ")
+        yield found(
+            code, "warning", title, cause=cause, cure=cure, evidence=(told,), rests_on=rests_on, confidence=TOLD
+        )
 
 
 def _order(finding: Finding) -> tuple[int, int]:

@@ -142,11 +142,10 @@ def _sounds_wrong(model: SessionModel) -> Iterator[Finding]:
     """The writer of the log hears what bytes of another format sound like."""
     sorry = model.sorry("format")
     in_force = format_of(value_at(model.configured.in_force, "audio", "output", "format")) or PLAIN["pcm16"]
-    if sorry is not None:
-        at = model.configured.updated or model.configured.created
+    at = model.configured.updated or model.configured.created
+    if sorry is not None and (model.answers or at):
         what = "it sounds like another format"
-        sure = 0.7 if at or model.answers else 0.5
-        yield _audio_format_mismatch_finding("output", what, in_force, at, sorry, confidence=sure)
+        yield _audio_format_mismatch_finding("output", what, in_force, at, sorry, confidence=0.7)
 
 
 def _not_as_asked(model: SessionModel, record: Record) -> Iterator[Finding]:

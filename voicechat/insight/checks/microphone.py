@@ -45,11 +45,9 @@ def self_echo(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
         yield from _echoes(model, list(model.segments.values()))
         sorry, cut = model.sorry("itself") or model.sorry("echo"), _cut_by_server(model)
         is_heard = any(one.over_answer or one.after for one in model.segments.values())
-        is_bare = not (model.answers or model.segments)
-        if model.sorry("itself") and not cut and (is_bare or (model.answers and is_heard)):
-            heard = model.newest.first_output if model.newest else None
-            title = "Who saw it says that the assistant hears itself" + ("; no event shows it." if is_bare else ".")
-            yield _self_echo_finding(title, 0.55 if is_bare else 0.65, heard, sorry)
+        if model.sorry("itself") and model.answers and is_heard and not cut:
+            heard = next(reversed(model.answers.values())).first_output
+            yield _self_echo_finding("Who saw it says that the assistant hears itself.", 0.65, heard, sorry)
         elif sorry is not None and cut:
             title = "Answers are cut by what the server takes for speech, and who saw it blames the loudspeaker."
             yield _self_echo_finding(title, 0.75, *(one.done for one in cut), sorry)
@@ -183,9 +181,6 @@ def barge_in_too_eager(model: SessionModel, record: Record) -> Iterator[Finding 
             marks = (*(one.done for one in dropped), *model.skipped)
             confidence = 0.85 if all(one.status == "cancelled" for one in dropped) else 0.6
             yield _barge_in_too_eager_finding(marks, BARGE_IN_TOO_EAGER_CURE, RESTS_ON, confidence)
-        elif sorry := model.sorry("noise"):
-            ends = [one.done for one in _cut_by_server(model)]
-            yield _barge_in_too_eager_finding((*ends, sorry), BARGE_IN_TOO_EAGER_CURE, RESTS_ON, 0.75 if ends else 0.55)
         return
     cut = [one for one in model.segments.values() if _cut_for_nothing(one)]
     if len(cut) >= TIMES and cut[-1] is model.heard:

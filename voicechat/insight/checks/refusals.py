@@ -52,7 +52,8 @@ class Refused:
         """A finding for a failure of this kind."""
         failure = failure_as(self.code, model, record)
         if failure is None:
-            if self._ends(record):
+            status = part(record.event, "response").get("status")
+            if not {record.type, f"{record.type} {status}"}.isdisjoint(self.ends):
                 yield Ended(self.code, record.mark())
             return
         name = failure.code or failure.kind or (f"HTTP {failure.status}" if failure.status else "")
@@ -74,11 +75,6 @@ class Refused:
             confidence=self.confidence,
             ours=self.ours,
         )
-
-    def _ends(self, record: Record) -> bool:
-        if record.type == "response.done" and WELL in self.ends:
-            return part(record.event, "response").get("status") == "completed"
-        return record.type in self.ends
 
     def _before(self, model: SessionModel) -> Evidence | None:
         """What makes the refusal plain: the first sound before a voice is locked, the clear before a commit."""

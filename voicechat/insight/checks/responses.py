@@ -159,14 +159,8 @@ def was_meant(model: SessionModel, answer: Answer) -> bool:
         return model.is_ended
     if (answer.asked or answer.created).seq < act.seq < answer.done.seq or model.is_ended:
         return True
-    since = elapsed(act, answer.done)
-    return since is not None and 0 <= since < MEANT_WITHIN and _is_press(model)
-
-
-def _is_press(model: SessionModel) -> bool:
-    """A key that is held goes on ending what begins."""
-    pressed = model.last["talk.pressed"]
-    return pressed is not None and pressed == model.last.newest(*USER_ACTS)
+    since = elapsed(act, answer.done)  # a key that is held goes on ending what begins
+    return since is not None and 0 <= since < MEANT_WITHIN and act == model.last["talk.pressed"]
 
 
 CANCELLED_AT_BIRTH = "cancelled-at-birth"

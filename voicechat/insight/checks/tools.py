@@ -142,8 +142,6 @@ def tool_output_unanswered(model: SessionModel, record: Record) -> Iterator[Find
         yield Ended(TOOL_OUTPUT_UNANSWERED, record.mark())
         return
     yield from _call_without_result(model, record)
-    if record.type == LOG_ENDED and (told := model.sorry("tool")) is not None and model.tool_output is None:
-        yield _unanswered("Who saw it says that nothing is said after a tool call.", 0.6, told)
     output = model.tool_output
     waits, sorry = model.last["client.waits"], model.sorry("no-reply")
     is_waiting = output is not None and record.type == LOG_ENDED and bool(sorry or (waits and waits.seq > output.seq))
@@ -166,21 +164,16 @@ def tool_output_unanswered(model: SessionModel, record: Record) -> Iterator[Find
     if not is_overdue:
         return
     made = next((one.done for one in reversed(model.answers.values()) if one.calls), None)
-    title = "A tool's result was handed over, and nobody asked for the answer to it."
-    yield _unanswered(title, 0.9, made, output, sorry if is_waiting else None)
-
-
-def _unanswered(title: str, confidence: float, *marks: Evidence | None) -> Finding:
-    return found(
+    yield found(
         TOOL_OUTPUT_UNANSWERED,
         "error",
-        title,
+        "A tool's result was handed over, and nobody asked for the answer to it.",
         cause="A function_call_output only adds an item; the model says nothing until response.create.",
         cure="After the last function_call_output, and after response.done of the answer that called the tool, send "
         "one response.create.",
-        evidence=marks,
+        evidence=(made, output, sorry if is_waiting else None),
         rests_on="tool outputs are answered once, after all of them",
-        confidence=confidence,
+        confidence=0.9,
     )
 
 

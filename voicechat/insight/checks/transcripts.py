@@ -81,10 +81,6 @@ def _answered_too_soon(model: SessionModel) -> Iterator[Finding]:
     if any(repeats_the_answer(one) or HUM.search(one.transcript or "") for one in segments):
         return  # an echo, or hums that cut
     sorry, cut = model.sorry("cut"), [one for one in answers if one.reason == "turn_detected"]
-    if (told := model.sorry("split")) is not None and not cut:
-        title = "Who saw it says that one sentence becomes several turns."
-        yield _segments_too_short_finding(model, title, [told], 0.55)
-        return
     broken = [one for one in model.segments.values() if _is_short(one) or (one.transcript or "")[-1:].isalnum()]
     if sorry is not None and (cut or len(broken) >= TIMES):
         title = "Answers begin before the user has finished."

@@ -99,7 +99,7 @@ class Shapes:
         if not body or not value.keys().isdisjoint(STREAMS):
             return
         time = next((name for name in TIMES if name in value), "")
-        direction = next((name for name in DIRECTIONS if _is_way(value.get(name))), "")
+        direction = next((name for name in DIRECTIONS if str(value.get(name)).strip().lower() in DIRECTION_WORDS), "")
         names = tuple(name for name in NAMES if name in value and name not in (body, time, direction))
         self.plans[tuple(value)] = _Plan(body, time, direction, names)
 
@@ -124,10 +124,6 @@ def _inside(part: Any) -> Any:
 def _is_sure(kind: object) -> bool:
     """Whether that is the name of an event without doubt; services were seen to send lists here."""
     return isinstance(kind, str) and kind in SURE
-
-
-def _is_way(said: object) -> bool:
-    return isinstance(said, str) and said.strip().lower() in DIRECTION_WORDS
 
 
 DEEPEST = 32
@@ -295,11 +291,8 @@ class _Reader:
             self.at += 1
         if self.at == began:
             self.at += 1
-        return self.at < len(self.text) or self._cut()
-
-    def _cut(self) -> bool:
-        self.is_cut = True
-        return False
+        self.is_cut = self.is_cut or self.at >= len(self.text)
+        return self.at < len(self.text)
 
     def _skip_space(self) -> None:
         if not self.text[self.at : self.at + 1].isspace():

@@ -469,11 +469,13 @@ COMPLAINTS: dict[str, Phrase] = {
     "no-reply": pattern(
         _NOT + r".{0,24}\b(?:talk|answer|respond|repl|speak|say)\w{0,6}\b|\bno (?:answer|response|reply)\b",
         r"\b(?:response|answer|reply)\b.{0,4}" + _NOT + r".{0,8}\b(?:triggered|created|generated|coming|played)\b",
+        _NOT + r" (?:create|generate|give|get|produce|receive)s? (?:an? |any |me )?(?:response|reply|answer)\b",
         r"\bhangs?\b|\bstuck\b|\bgoes (?:silent|quiet)|\bnothing happens|keine antwort|antwortet nicht|不回|没有回复",
         r"没反应|没有反应|no (?:responde|contesta)|ne répond (?:pas|plus)|返事(?:が|を)(?:ない|しない)|não responde",
     ),
     "tool": pattern(
-        r"\b(?:function|tool)[ /-]?(?:calls?|calling|tool call)\b.{0,40}\b(?:stops|hangs|goes silent|stays silent)\b",
+        r"\b(?:function|tool)[ /-]?(?:calls?|calling|tool call)\b.{0,40}\b(?:stops|hangs|goes silent|stays silent)\b|"
+        r"\b(?:no (?:voice|audio|response|answer|reply)|stops|silent)\b.{0,30}\bafter (?:\w+ )?(?:tool|function)",
         r"\bafter (?:a |the |any |each |every )?(?:tool|function)[ -]?calls?\b.{0,40}\b(?:silent|nothing|stops|hangs|"
         r"no (?:response|answer|reply|audio|voice)|(?:not|never|n['’]t) (?:respond|answer|reply|speak|say))",
     ),
@@ -494,12 +496,10 @@ COMPLAINTS: dict[str, Phrase] = {
         r"\b(?:interrupt|cut)\w{0,4} (?:me|users?|callers?|people|customers?)\b|\bins wort\b|\btoo (?:early|soon)\b",
         r"\b(?:before|while) " + _WHO + r"(?:finish|done|still|stop|speak|talk)",
         r"\bhalf (?:a |of (?:a|the|my) )?sentence|\bpauses?\b.{0,30}\b(?:turn|ends?|commit|cuts?|split)",
-        r"没说完|还没说完|(?:me|nous) coupe|me interrumpe|bevor ich fertig",
-    ),
-    "split": pattern(
         r"\b(?:one|single|same|continuous|an?) (?:\w+ )?(?:utterance|sentence|phrase)s?\b.{0,40}"
         r"\b(?:split|fragment\w*|(?:two|several|multiple|separate) (?:\w+ )?(?:turns|pieces|items|messages|parts))",
         r"\bsplit\w* (?:one|a|my|the) (?:\w+ )?(?:utterance|sentence)",
+        r"没说完|还没说完|(?:me|nous) coupe|me interrumpe|bevor ich fertig",
     ),
     "noise": pattern(
         r"\b(?:noises?|cough\w*|clapping|breath\w*|m+-?hm+|uh-?huh|backchannels?|keyboard)\b.{0,80}"
@@ -510,7 +510,7 @@ COMPLAINTS: dict[str, Phrase] = {
         _NOT + r".{0,60}\b(?:transcri|(?:speech|voice) recognition|input_audio_transcription|user_speech_committed)",
         r"\b(?:input_audio_transcription|user_speech_committed)\b.{0,40}" + _NOT,
         r"\btranscri\w{1,8}\b.{0,40}" + _NOT,
-        r"\btranscri\w{1,8}\b.{0,30}\b(?:null|empty|blank|missing)\b",
+        r"\btranscri\w{1,8}\b.{0,30}\b(?:null|nil|empty|blank|missing|fails|failing|stopp?ed working)\b",
     ),
     "invented": pattern(
         r"\b(?:nobody|no ?one|no-one)\b.{0,24}\b(?:said|saying|says|spoke|speaking|talk|in the room|there)",

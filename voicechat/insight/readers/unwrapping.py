@@ -191,7 +191,8 @@ def _walk_object(value: Mapping[str, Any], around: _Around, depth: int) -> Itera
         yield Found(value["event"], time_of(value.get("t")), "local")
         return
     if is_event(value) and not _is_mere_label(value):
-        yield _found(value, around)
+        t = around.t if around.t is not None else time_within(value, None)
+        yield Found(value, t, direction_of(str(value["type"]), around.dir), around.stream)
         return
     inside = _Around(time_within(value, around.t), _direction(value) or around.dir, _stream(value) or around.stream)
     if (bare := _bare(value)) is not None:
@@ -225,11 +226,6 @@ def _walk_text(text: str, around: _Around, depth: int) -> Iterator[Found | Told]
             return
     if text:
         yield Told(text, around.t, around.stream)
-
-
-def _found(event: Mapping[str, Any], around: _Around) -> Found:
-    t = around.t if around.t is not None else time_within(event, None)
-    return Found(event, t, direction_of(str(event["type"]), around.dir), around.stream)
 
 
 def _bare(value: Mapping[str, Any]) -> Mapping[str, Any] | None:
