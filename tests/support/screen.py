@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import lru_cache
@@ -14,6 +15,7 @@ from textual._compositor import Compositor
 from textual._context import active_app, visible_screen_stack
 from textual.css.model import RuleSet
 from textual.css.stylesheet import Stylesheet
+from textual.message_pump import MessagePump
 from textual.pilot import Pilot
 from textual.screen import Screen
 
@@ -62,8 +64,27 @@ def _render_what_is_asked_for(
 Compositor.render_update = _render_what_is_asked_for  # type: ignore[method-assign,assignment]
 
 
+def is_idle(pump: MessagePump) -> bool:
+    """Whether it has handled all its messages and waits for the next, or has ended."""
+    queue: Any = pump._message_queue
+    return pump._closing or pump._closed or not (queue.values or not queue.ready_event._waiters)
+
+
 class Keys(Pilot[int]):
     """A pilot whose next key comes when the last has done its work: messages handled, focus moved, screen painted."""
+
+    async def _wait_for_screen(self, timeout: float = 30.0) -> bool:
+        """Until all widgets have nothing to do: Textual sends each of sixty a message and waits for its answer."""
+        ends, passes = monotonic() + timeout, 0
+        while True:
+            await asyncio.sleep(0 if passes < 50 else 0.002)
+            passes += 1
+            screen = self.app.screen if self.app._screen_stack else None
+            if screen is None or self.app._exception is not None:
+                return False
+            if all(map(is_idle, (self.app, *screen.walk_children(with_self=True)))):
+                return True
+            assert monotonic() < ends, "a widget does not come to an end with its messages"
 
     async def press(self, *keys: str) -> None:
         for key in keys:
@@ -132,10 +153,12 @@ def control_characters(shown: str) -> list[str]:
 
 def is_at_rest(talk: TalkScreen) -> bool:
     """Nothing that came in waits for its moment: no turn, no event, no filter, no layout, no question."""
+    assert isinstance(talk.app, VoiceChatApp)
     waits: list[object] = [
         talk.consent.asked and not talk.consent.armed,
         talk.query_one(Transcript)._timer,
         talk._callbacks,
+        talk.app.feed._show_timer,
         talk.app.screen is talk and talk._layout_required,  # under a palette it waits until it is shown again
         talk._dirty_widgets,
     ]

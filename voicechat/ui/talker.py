@@ -111,6 +111,8 @@ class Talker:
             self._timer = self.app.set_timer(max(0.001, due - time.monotonic()), self._hold_due)
 
     def _hold_due(self) -> None:
+        if not self.app.is_shown:  # it is being taken down
+            return
         self.app.tell(*self.detector.tick(time.monotonic()))
         self._arm_timer()
         self._release_learnt()
