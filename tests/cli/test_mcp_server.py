@@ -7,7 +7,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from mcp.client.stdio import StdioServerParameters, stdio_client
 
 from tests.cli.debugged import PATIENCE, break_sessions, served
 from tests.support.command import environ_for, voicechat
+from tests.support.forked import forking
 from tests.support.processes import is_running, needs_proc
 from tests.support.vaudio import until
 from voicechat.exit_codes import USAGE
@@ -65,7 +66,10 @@ class Agent:
 @asynccontextmanager
 async def agent(environ: Mapping[str, str]) -> AsyncIterator[Agent]:
     how = StdioServerParameters(command=sys.executable, args=["-m", "voicechat", "mcp"], env=dict(environ))
-    async with stdio_client(how) as (read, write), ClientSession(read, write) as session:
+    async with AsyncExitStack() as stack:
+        with forking():
+            read, write = await stack.enter_async_context(stdio_client(how))
+        session = await stack.enter_async_context(ClientSession(read, write))
         await session.initialize()
         yield Agent(session, {tool.name: tool for tool in (await session.list_tools()).tools})
 

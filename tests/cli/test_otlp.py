@@ -12,6 +12,7 @@ import pytest
 
 from tests.support.collector import collecting, facts, problems_of
 from tests.support.command import environ_for, voicechat
+from tests.support.forked import Forked
 from voicechat.local_server.speech import engine_is_missing
 
 pytestmark = pytest.mark.skipif(bool(engine_is_missing()), reason="needs the extra `local`")
@@ -21,7 +22,7 @@ ENVIRON = {name: value for name, value in os.environ.items() if not name.startsw
 def start(*arguments: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "voicechat", *arguments]
     environ = {**ENVIRON, "PYTHONPATH": os.getcwd(), "VOICECHAT_API_KEY": "none"}
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environ)
+    return Forked(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environ)
 
 
 def test_talk_tap_and_server_send_a_valid_trace_each_without_a_word() -> None:

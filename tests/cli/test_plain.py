@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from asyncio.subprocess import PIPE
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from tests.support.command import LIMIT, Ran, environ_for
+from tests.support.command import LIMIT, Ran, environ_for, started
 from tests.support.processes import left_after, needs_proc
 from tests.support.terminal import Terminal
 from voicechat.exit_codes import CONNECTION, DONE, INTERRUPTED, USAGE
@@ -20,11 +21,7 @@ needs_local = pytest.mark.skipif(bool(engine_is_missing()), reason="needs the ex
 
 async def piped(words: str, *flags: str, environ: Mapping[str, str]) -> Ran:
     """`echo WORDS | voicechat FLAGS | cat`."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "voicechat", *flags, env=dict(environ),
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    async with asyncio.timeout(LIMIT):
+    async with asyncio.timeout(LIMIT), started(*flags, environ=environ, forked=True, stdin=PIPE) as process:
         out, err = await process.communicate(words.encode())
     assert process.returncode is not None
     return Ran(process.returncode, out.decode(), err.decode())

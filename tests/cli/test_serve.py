@@ -10,19 +10,20 @@ import sys
 
 import pytest
 
+from tests.support.forked import Forked
 from voicechat.local_server.speech import engine_is_missing
 
 pytestmark = pytest.mark.skipif(bool(engine_is_missing()), reason="needs the extra `local`")
 ENVIRON = {**os.environ, "PYTHONPATH": os.getcwd()}
 
 
-def serve(*flags: str) -> subprocess.Popen[str]:
+def serve(*flags: str, made: type[subprocess.Popen[str]] = Forked) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "voicechat", "serve", "--brain-url", "none", *flags]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRON)
+    return made(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRON)
 
 
 def test_serve_prints_its_address_and_ends_cleanly_on_ctrl_c() -> None:
-    process = serve("--port", "0")
+    process = serve("--port", "0", made=subprocess.Popen)
     assert process.stdout
     address = process.stdout.readline().strip()
     process.send_signal(signal.SIGINT)

@@ -24,7 +24,7 @@ async def serving(folder: Path, *flags: str) -> AsyncIterator[str]:
     """The address of a server that plays the call's tape."""
     tape = call_tape(folder / "tape")
     arguments = ("serve", "--port", "0", "--replay", str(tape), *flags)
-    async with started(*arguments, environ=environ_for(folder)) as process:
+    async with started(*arguments, environ=environ_for(folder), forked=True) as process:
         assert process.stdout
         async with asyncio.timeout(LIMIT):
             address = (await process.stdout.readline()).decode().strip()

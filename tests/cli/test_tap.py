@@ -21,7 +21,7 @@ from voicechat.journal.tape import read_tape
 async def tap(upstream: str, folder: Path, *flags: str) -> AsyncIterator[tuple[str, asyncio.subprocess.Process]]:
     """A running `voicechat tap` and its address."""
     environ = environ_for(folder)
-    async with started("tap", "--upstream", upstream, "--port", "0", *flags, environ=environ) as process:
+    async with started("tap", "--upstream", upstream, "--port", "0", *flags, environ=environ, forked=True) as process:
         assert process.stderr is not None
         async with asyncio.timeout(LIMIT):
             while b"point a client at" not in (line := await process.stderr.readline()):

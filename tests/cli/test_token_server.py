@@ -23,7 +23,7 @@ ACCESS = "access-0123456789abcdef"
 @asynccontextmanager
 async def serving(*arguments: str, environ: Mapping[str, str]) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
     """The command while it runs, and the address it printed."""
-    async with started("token-server", "--port", "0", *arguments, environ=environ) as process:
+    async with started("token-server", "--port", "0", *arguments, environ=environ, forked=True) as process:
         assert process.stdout is not None and process.stderr is not None
         address = (await asyncio.wait_for(process.stdout.readline(), 20)).decode().strip()
         assert address, (await process.stderr.read()).decode()

@@ -6,6 +6,7 @@ with EngineClient(tmp_path, base_url=url) as client:
 
 from __future__ import annotations
 
+import os
 import queue
 import time
 from collections.abc import Callable, Mapping
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from tests.support.command import environ_for
+from tests.support.forked import ForkedProcess
 from voicechat.config.load import load_settings
 from voicechat.engine.host import PING_EVERY, EngineProcess
 from voicechat.engine.link import FromEngine, Goodbye
@@ -28,12 +30,20 @@ class EngineClient:
     """A client without a screen; by default there is no service and no sound device."""
 
     def __init__(
-        self, folder: Path, environ: Mapping[str, str] | None = None, *, ping_every: float = PING_EVERY, **flags: Any
+        self,
+        folder: Path,
+        environ: Mapping[str, str] | None = None,
+        *,
+        ping_every: float = PING_EVERY,
+        fresh: bool = False,
+        **flags: Any,
     ) -> None:
+        """`fresh`: in an interpreter of its own, not in a copy of this one."""
         config = folder / "empty.toml"
         config.write_text("")
         settings = load_settings({"base_url": NOWHERE, "mic": "none", "speaker": "none"} | flags, {}, config)
-        self.engine = EngineProcess(settings, environ or environ_for(folder), ping_every=ping_every)
+        made = EngineProcess if fresh or not hasattr(os, "fork") else ForkedProcess
+        self.engine = made(settings, environ or environ_for(folder), ping_every=ping_every)
         self.heard: list[FromEngine] = []
         self._new: queue.SimpleQueue[FromEngine] = queue.SimpleQueue()
 

