@@ -152,7 +152,7 @@ def complaints_in(said: str) -> Iterator[Told]:
     is_over = say.ADVICE.search(said) or (say.OVER.search(said) and not say.STILL.search(said))
     if is_long and not is_over and _PROGRAM.search(said) is None:
         about = [one for one, told in say.COMPLAINTS.items() if told.search(said)]
-        for one in about:
+        for one in about[:1] and ["guess"] if say.GUESS.search(said) else about:
             if one != "no-reply" or "invented" not in about:  # who did not speak there is the user
                 yield {"type": "complaint", "about": one, "told": said}
 

@@ -416,9 +416,11 @@ OVER = pattern(
 STILL = pattern(r"\b(?:but|however|except|although|still|again)\b")
 ADVICE = pattern(
     r"^\W*(?:do not|don['’]t|never|always|avoid|please|be|keep|speak|talk|sound|respond|answer|use|make sure|try|check|"
-    r"when(?:ever)? (?:the|you|a)|you(?:['’]re| are| must| should| will| can))\b|\bif (?:you|your|the|there|a|an)\b"
+    r"when(?:ever)? (?:the|you|a)|you(?:['’]re| are| must| should| will| can))\b|"
+    r"\bif (?:you|your|the|there|a|an)\b"
 )
 """What a prompt or a manual says: it tells what is to be done, and not what happened."""
+GUESS = pattern(r"\b(?:maybe|perhaps|possibly|I (?:think|guess|suspect|assume)|might|my guess)\b")
 _SPEAKS = r"(?:respon|answer|repl|speak|start)"
 COMPLAINTS: dict[str, Phrase] = {
     "slow": pattern(
