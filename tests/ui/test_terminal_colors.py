@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 
 import pytest
@@ -65,3 +67,22 @@ def test_without_a_terminal_only_the_hint_speaks() -> None:
     with TerminalColors({"COLORFGBG": "0;15"}, wanted=True) as colors:
         assert colors.is_light() is True
     assert time.monotonic() - began < CAP, "nobody was waited for"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pty")
+def test_ctrl_c_as_the_question_goes_out_leaves_the_terminal_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    import termios
+
+    user, terminal = os.openpty()
+
+    def interrupted(descriptor: int, data: bytes) -> int:
+        raise KeyboardInterrupt
+
+    with open(terminal, encoding="utf-8") as stdin, open(user, encoding="utf-8"):
+        before = termios.tcgetattr(terminal)
+        for stream in ("stdin", "stdout"):
+            monkeypatch.setattr(sys, stream, stdin)
+        monkeypatch.setattr(os, "write", interrupted)
+        with pytest.raises(KeyboardInterrupt), TerminalColors({"TERM": "xterm"}):
+            pass
+        assert termios.tcgetattr(terminal) == before

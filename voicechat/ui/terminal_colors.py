@@ -75,22 +75,29 @@ class TerminalColors:
         self._answer = b""
 
     def __enter__(self) -> TerminalColors:
-        if self._wanted:
-            import termios
-
-            self._in, out = sys.stdin.fileno(), sys.stdout.fileno()
-            try:
-                self._modes = termios.tcgetattr(self._in)
-                quiet = termios.tcgetattr(self._in)
-                quiet[3] &= ~(termios.ECHO | termios.ICANON)
-                termios.tcsetattr(self._in, termios.TCSANOW, quiet)
-                _waiting.append(self)
-                os.write(out, QUESTION)
-            except (OSError, termios.error):
-                self.give_back()
-                self._wanted = False
-        self._asked_at = time.monotonic()
+        try:
+            if self._wanted:
+                self._ask()
+            self._asked_at = time.monotonic()
+        except BaseException:  # Ctrl+C before the block has begun, whose end would give it back
+            self.give_back()
+            raise
         return self
+
+    def _ask(self) -> None:
+        import termios
+
+        self._in, out = sys.stdin.fileno(), sys.stdout.fileno()
+        try:
+            self._modes = termios.tcgetattr(self._in)
+            quiet = termios.tcgetattr(self._in)
+            quiet[3] &= ~(termios.ECHO | termios.ICANON)
+            termios.tcsetattr(self._in, termios.TCSANOW, quiet)
+            _waiting.append(self)
+            os.write(out, QUESTION)
+        except (OSError, termios.error):
+            self.give_back()
+            self._wanted = False
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -121,15 +128,15 @@ class TerminalColors:
 
     def give_back(self) -> None:
         """The terminal as it was. May be called twice."""
-        modes, self._modes = self._modes, None
-        if self in _waiting:
-            _waiting.remove(self)
-        if modes is not None:
+        if self._modes is not None:
             import contextlib
             import termios
 
             with contextlib.suppress(OSError, termios.error):
-                termios.tcsetattr(self._in, termios.TCSANOW, modes)
+                termios.tcsetattr(self._in, termios.TCSANOW, self._modes)
+        self._modes = None
+        if self in _waiting:
+            _waiting.remove(self)
 
 
 def take_over_modes() -> list[int | list[bytes | int]] | None:
