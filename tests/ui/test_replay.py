@@ -148,7 +148,8 @@ async def test_the_window_is_never_called_on_air_and_leaving_asks_nothing() -> N
 async def test_a_real_tape_is_shown_sought_and_stepped_through(tmp_path: Path) -> None:
     source = open_source(call_tape(tmp_path))
     assert source.audio_file is not None
-    engine = ReplayEngine(source, Settings(), NoSpeaker(""), SoundFile(source.audio_file), at=LENGTH)
+    sound = SoundFile(source.audio_file)
+    engine = ReplayEngine(source, Settings(), NoSpeaker(""), sound, at=LENGTH, clock=lambda: 0.0)
     async with replaying(engine) as (app, pilot):
         await until(pilot, lambda: "It is half past nine." in text(app))
         assert "What time is it?" in text(app)
