@@ -37,7 +37,7 @@ def plug_in(audio: VirtualAudio, name: str) -> None:
 def test_a_new_microphone_is_listed_chosen_and_remembered_in_a_talk(
     virtual_audio: VirtualAudio, tmp_path: Path
 ) -> None:
-    with EngineClient(tmp_path, mic="default", speaker="default") as client:
+    with EngineClient(tmp_path, mic="default", speaker="default", fresh=True) as client:
         client.until(Snapshot)
         client.engine.send(DevicesAsked(True))
         plug_in(virtual_audio, "Yeti")
