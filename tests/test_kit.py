@@ -7,9 +7,9 @@ from itertools import groupby
 
 import pytest
 
+from tests.bench.virtual_screen import VirtualScreen
 from tests.support.each import each
 from tests.support.lossy_relay import Gilbert
-from tests.support.virtual_screen import VirtualScreen
 from tests.support.word_errors import spoken_words, word_errors
 
 

@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tests.bench.rig import Recorder
+from tests.bench.virtual_screen import VirtualScreen
 from tests.bench.walk_checks import (
     LOUD,
     Look,
@@ -41,7 +42,6 @@ from tests.support.processes import left_after, marked
 from tests.support.speech import RATE, noise, spoken
 from tests.support.terminal import Terminal
 from tests.support.vaudio import VirtualAudio
-from tests.support.virtual_screen import VirtualScreen
 from voicechat.audio.files import read_wav
 
 NOISE = 0.001
