@@ -17,7 +17,8 @@ from voicechat.ui.bindings import ACTIONS, key_name
 Step = list[Any]
 Plan = dict[str, Any]
 
-QUESTIONS = ("What is twelve times seven?", "What time is it?", "Tell me a long story.", "What can you do?")
+QUESTIONS = ("What is twelve times seven?", "What time is it?", "Tell me a long story.", "What can you do?",
+             "Call the weather tool with the city Paris.")  # fmt: skip
 TEXTS = ("hello there", "x y z", "session", "mute", "42", "type:response", "日本語 ok", "/", "new", "echo")
 SIZES = ((120, 36), (80, 24), (40, 12), (60, 16), (160, 50), (200, 60), (100, 30), (30, 8))
 FAULTS = ("closes-after=3", "slow-first-sound", "fails-responses", "no-responses", "mute", "nonsense", "no-transcripts",
@@ -93,6 +94,7 @@ def plan_of(seed: int, steps: int) -> Plan:
         "kitty": chance.random() < 0.6,
         "size": list(chance.choice(SIZES[:2])),
         "quit": chance.choice(("ctrl+q", "q q")),
+        "allow": chance.choice(("", "weather")),
     }
     plan["steps"] = [[*_step(chance), round(chance.uniform(0.3, 1.2), 2)] for _ in range(steps)]
     return plan

@@ -51,6 +51,16 @@ HARMLESS = frozenset(
     "f4 up down left right home pageup pagedown 1 2 3 4 5 6 m k".split()
 )
 """Keys that cannot stop an answer or make it inaudible, wherever the keyboard is."""
+TOOLS = '''
+def weather(city: str) -> str:
+    """The weather in a city.
+
+    Args:
+        city: name of the city
+    """
+    return f"It rains in {city}."
+'''
+"""What the model may call."""
 BUSY = ("speaking", "finishing", "thinking", "waiting")
 ROOMY = (160, 50)
 PAUSE = 0.6
@@ -236,6 +246,9 @@ class Walk:
             where = ["--provider", "custom", "--base-url", self.server.url]
         plan = ["--transport", self.plan["transport"], "--turn-mode", self.plan["mode"]]
         plan += ["--model", self.plan["model"]] if self.plan.get("model") else []
+        (tools := self.folder / "tools.py").write_text(TOOLS)
+        plan += ["--tools", str(tools)]
+        plan += ["--allow-tools", self.plan["allow"]] if self.plan.get("allow") else []
         return [sys.executable, "-m", "voicechat", *where, *plan]
 
     def _environ(self) -> dict[str, str]:
