@@ -519,6 +519,34 @@ async def test_the_address_and_the_names_are_those_of_translations_and_it_says_g
         assert server.order[-1] == "session.close" and '{"type":"session.close"}' in talk.heard.shown
 
 
+async def test_the_last_syllable_is_sent_before_the_goodbye() -> None:
+    pulled = itertools.count()
+    newest = [0]
+
+    def uplink() -> Pcm:
+        newest[0] = next(pulled)
+        return hum(200, 0.02)
+
+    async with talking(uplink=uplink, api="translation", chunk=0.2) as talk:
+        await eventually(lambda: newest[0] % 10 >= 3)
+        frames = newest[0]
+        await talk.line.close(hang_up=True)
+        await asyncio.wait_for(talk.server.closed.wait(), 5)
+        events = [json.loads(talk.server.texts.get_nowait()) for _ in range(talk.server.texts.qsize())]
+    sent = sum(len(base64.b64decode(event["audio"])) for event in events if "audio" in event)
+    assert sent >= frames * 960, "20 ms of 24 kHz each"
+
+
+async def test_a_session_update_never_pauses_the_microphone_of_gpt_live(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(websocket, "_FORMAT_ANSWER", 60.0)
+    server = SocketServer(greeting={"type": "session.started", "session": {"model": "gpt-live-1"}})
+    async with talking(server, uplink=tone(440), api="live") as talk:
+        update = {"type": "session.update", "session": {"audio": {"input": {"format": {"type": "audio/pcm"}}}}}
+        assert talk.line.send(json.dumps(update)) == ""
+        before = len(server.order)
+        await eventually(lambda: server.order[before:].count("session.input_audio.append") >= 20)
+
+
 async def test_its_sound_is_played_at_the_rate_and_in_the_channels_it_names() -> None:
     async with talking(api="translation", chunk=0.2) as talk:
         for pcm, form in (

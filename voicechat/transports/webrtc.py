@@ -193,7 +193,7 @@ class WebRtcLine:
     async def _connect(self, target: LineTarget) -> LineOpened:
         began = self._clock()
         codec = self._codec = line_codec("webrtc", target, self._heard, self._clock)
-        self._ending_turns = spawn(self._end_turns(codec))
+        self._ending_turns = spawn(self._end_turns(codec)) if codec.translates else None
         opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         peer = self._peer = self._new_peer(target, codec, opened)
         offer = await peer.offer()

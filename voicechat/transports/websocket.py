@@ -269,7 +269,7 @@ class _Session:
     def send(self, text: str) -> str:
         if self._ended.done() or not self._is_reporting:
             return "the connection is not open"
-        if _ASKS_FORMAT.search(text) and "format" in text:
+        if not self._codec.streams and _ASKS_FORMAT.search(text) and "format" in text:
             self._microphone.hold(_FORMAT_ANSWER)
         else:
             self._microphone.send_part()
@@ -296,6 +296,7 @@ class _Session:
 
     async def close(self, *, hang_up: bool) -> None:
         if hang_up and not self._ended.done() and (goodbye := self._codec.goodbye()):
+            self._microphone.send_part()
             self._outbox.put(goodbye)
         self._is_reporting = False
         if hang_up and not self._ended.done():
