@@ -451,7 +451,7 @@ def test_sound_of_an_answer_that_was_given_up_ends_with_the_loudspeaker() -> Non
     assert talk.at(30.0).view.reply.state == "ready"
 
 
-def test_words_told_as_they_are_said_count_as_heard() -> None:
+def test_words_sent_as_they_are_said_count_as_heard() -> None:
     talk = asked(connected(TurnPolicy(full_duplex=True))).hear(
         created("r1"), words("r1", "a1", "Once upon a time there ")
     )

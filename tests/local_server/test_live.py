@@ -114,7 +114,7 @@ async def test_the_stock_client_holds_a_spoken_exchange() -> None:
     assert words
 
 
-async def test_a_word_is_told_when_it_sounds_and_not_when_it_is_made() -> None:
+async def test_transcript_deltas_arrive_with_their_audio_and_not_ahead_of_it() -> None:
     async with local_server("Tell me a long story.") as server, live_client(server, SESSION) as client:
         await client.say()
         while client.types().count("session.output_transcript.delta") < 6:

@@ -249,8 +249,10 @@ def completed(conversation: Conversation, state: State, now: float, policy: Turn
     return conversation
 
 
-def paced_by_words(conversation: Conversation, state: State, response_id: str, new: int, now: float) -> Conversation:
-    """R10, where the service tells each word when it says it (GPT-Live): all but the `new` characters were said."""
+def pace_from_transcript(
+    conversation: Conversation, state: State, response_id: str, new: int, now: float
+) -> Conversation:
+    """R10, where the transcript keeps step with the audio (GPT-Live): all but its `new` characters were audible."""
     for index in open_answers(conversation, state.connection.number):
         turn = conversation.turns[index]
         seconds = heard_seconds(turn, now)

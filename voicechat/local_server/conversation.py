@@ -77,8 +77,8 @@ class Entry:
     """Seconds of sound the item has had, kept or not, and after a truncation what is left of it."""
     words: list[Word] = field(default_factory=list)
     """Of a spoken answer."""
-    words_told: int = 0
-    """How many of them a client was told of that hears of each word when it sounds (GPT-Live)."""
+    words_sent: int = 0
+    """How many of them were sent to a client whose transcript keeps step with the audio (GPT-Live)."""
     is_cut: bool = False
     """Truncated: the wire's transcript is gone, `heard_text` still knows."""
     awaits_transcript: bool = False

@@ -40,7 +40,7 @@ FRAME_MS = 20
 FRAMES_A_DELTA = 2
 """Frames in one `session.output_audio.delta`: 40 ms. Whoever waits for more answers later."""
 WORDS_AHEAD_MS = 200
-"""A word is told so long before it sounds: the service makes words and audio in frames of 200 ms."""
+"""So long before its audio a word is sent: the service makes transcript and audio in frames of 200 ms."""
 LONGEST_BACKLOG = 30.0
 """Seconds of audio that a client may send ahead of real time; the same bound for a fixture."""
 USAGE_EVERY = 10_000
@@ -120,7 +120,7 @@ class LiveSession(ClientSession):
         if self._inner is not None:
             frame = self._inner.exchange(silence if self._is_muted or len(self._fixture) else heard)
             if isinstance(self._inner, Session):
-                self._tell_words(self._inner.dialogue.responses.words_due(WORDS_AHEAD_MS / 1000))
+                self._send_words(self._inner.dialogue.responses.next_words(WORDS_AHEAD_MS / 1000))
         if len(self._fixture):
             frame, self._fixture = self._fixture[:FRAME], self._fixture[FRAME:]
             if not len(self._fixture):
@@ -308,8 +308,8 @@ class LiveSession(ClientSession):
                 start, self._input_end = min(self.now_ms, self._input_end), self.now_ms
                 self._emit("session.input_transcript.delta", delta=delta, start_ms=start, end_ms=self.now_ms)
             case {"type": "response.output_audio_transcript.delta", "delta": str() as delta}:
-                if not isinstance(self._inner, Session):  # the words of a tape come when they came
-                    self._tell_words(delta)
+                if not isinstance(self._inner, Session):  # a tape keeps its own times
+                    self._send_words(delta)
             case {"type": "input_audio_buffer.speech_started", "audio_start_ms": int() as at}:
                 self._input_end = max(self._input_end, at)
             case {"type": "response.created"}:
@@ -323,7 +323,7 @@ class LiveSession(ClientSession):
             case {"type": "error", "error": dict() as error} if error.get("code") != "response_cancel_not_active":
                 self._emit("error", error={**error, "code": str(error.get("code") or "server_error")})
 
-    def _tell_words(self, said: str) -> None:
+    def _send_words(self, said: str) -> None:
         if said:
             start, self._output_end = max(self._output_end, self.now_ms), self.now_ms + WORDS_AHEAD_MS
             self._emit("session.output_transcript.delta", delta=said, start_ms=start, end_ms=self._output_end)

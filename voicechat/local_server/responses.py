@@ -183,15 +183,15 @@ class Responses:
                 self._emit(events.OutputAudioBufferStopped(response_id=response_id))
         return frame
 
-    def words_due(self, within: float) -> str:
-        """The next words of the answer that is being heard, as far as they begin within so many seconds (WebRTC)."""
+    def next_words(self, within: float) -> str:
+        """The next words of the answer that plays, as far as they begin within so many seconds (WebRTC)."""
         response_id, entry = next(iter(self._audible.items()), ("", None))
         if entry is None or self._playout is None:
             return ""
         until = self._playout.played(response_id) + within
-        due = [word.text for word in entry.words[entry.words_told :] if word.starts < until]
-        space = " " if due and entry.words_told else ""
-        entry.words_told += len(due)
+        due = [word.text for word in entry.words[entry.words_sent :] if word.starts < until]
+        space = " " if due and entry.words_sent else ""
+        entry.words_sent += len(due)
         return space + " ".join(due)
 
     def _voiced(self, answer: Answer, piece: Spoken, now: float) -> None:

@@ -28,7 +28,7 @@ def test_a_function_is_answered_by_its_first_result() -> None:
     assert call == ToolCall("c1", True, 3, "weather", 1.1, "{}", 2.0, "17", "ok")
 
 
-def test_a_result_that_failed_or_is_dropped_stays_so_when_the_service_is_told() -> None:
+def test_a_failed_or_dropped_tool_result_keeps_its_outcome_once_it_is_sent() -> None:
     output = {"item": {"type": "function_call_output", "call_id": "c1", "output": "error"}}
     for name, event, outcome in (
         ("tool.finished", {"failed": "no such city"}, "failed"),

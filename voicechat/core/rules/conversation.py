@@ -201,7 +201,7 @@ def _on_wire(state: State, wire: ServerEvent, now: float, policy: TurnPolicy) ->
             return sounding.completed(state.conversation, state, now, policy, ended=True)
         case ResponseOutputAudioTranscriptDelta(response_id=response_id, delta=delta) if policy.full_duplex:
             written = answers.on_answer_event(state, wire, now)
-            return sounding.paced_by_words(written, state, response_id or "", len(delta), now)
+            return sounding.pace_from_transcript(written, state, response_id or "", len(delta), now)
         case ResponseDone():
             return sounding.completed(answers.on_answer_event(state, wire, now), state, now, policy, ended=False)
         case _:
