@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -173,6 +174,9 @@ async def test_sound_arrives_is_counted_for_the_sender_reports_and_they_tell_the
         assert told.bytesSent == pytest.approx(client.peer.stats().bytes_sent, abs=200)
         await eventually(lambda: client.peer.stats().rtt is not None)
         assert 0.0 <= (client.peer.stats().rtt or 0.0) < 1.0
+        told = next(one for one in (await of(client.peer).getStats()).values() if one.type == "remote-inbound-rtp")
+        client.peer._note_report(replace(told, roundTripTime=-0.03))
+        assert (client.peer.stats().rtt or 0.0) >= 0.0, "a peer that reports its own delay too long"
 
 
 async def test_a_call_that_ends_leaves_no_loop_behind() -> None:

@@ -518,7 +518,8 @@ class Peer:
 
     def _note_report(self, entry: RTCRemoteInboundRtpStreamStats) -> None:
         """What the other side says of our packets; aiortc shows the last report until the next one comes."""
-        self._rtt = entry.roundTripTime
+        if entry.roundTripTime is not None and entry.roundTripTime >= 0.0:  # a busy peer reports its own delay too long
+            self._rtt = entry.roundTripTime
         if entry.timestamp != self._reported_at:
             self._reported_at = entry.timestamp
             self._life.came(self._clock())
