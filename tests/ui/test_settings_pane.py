@@ -89,7 +89,7 @@ async def test_what_does_not_apply_stays_and_says_why() -> None:
         assert "only with the semantic detector" in row_of(app, "eagerness")
         assert "only in the beta dialect" in row_of(app, "temperature")
         assert "fixed over WebRTC" in row_of(app, "input as")
-        assert "fixed in this session" in row_of(app, "voice")
+        assert "from the next session" in row_of(app, "voice")
         count = len(engine.sent)
         app.screen.query_one(SettingsList).move_to("temperature")
         await pilot.press("right", "enter")

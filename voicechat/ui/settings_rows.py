@@ -370,7 +370,7 @@ def _voice(values: Values) -> tuple[Setting, ...]:
     shown = values.shown
     voices: Steps = tuple((name, name) for name in known_names()[0])
     voice = words(
-        values, "audio.output.voice", "voice", voices, note="fixed in this session" if shown.voice_fixed else ""
+        values, "audio.output.voice", "voice", voices, note="from the next session" if shown.voice_fixed else ""
     )
     heat = "" if values.is_beta else "only in the beta dialect"
     how: Steps = (("sound", ["audio"]), ("text", ["text"]))
