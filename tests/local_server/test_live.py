@@ -127,6 +127,17 @@ async def test_transcript_deltas_arrive_with_their_audio_and_not_ahead_of_it() -
         assert len(between) * 40 >= told[-1]["end_ms"] - told[0]["end_ms"] - 100, "as much sound as the words take"
 
 
+async def test_an_answer_right_behind_another_begins_with_a_blank() -> None:
+    async with local_server() as server, live_client(server, SESSION) as client:
+        for text in ("What is twelve times seven?", "What is two times two?"):
+            quoted = f'The user typed a message; answer it as if it had been said: "{text}"'
+            await client.send("session.instructions.append", content=quoted, delegation_id=None)
+        await client.until_said("84.")
+        await client.until("session.output_transcript.delta")
+    told = [event["delta"] for event in client.events if event["type"] == "session.output_transcript.delta"]
+    assert not told[0].startswith(" ") and all(delta.startswith(" ") for delta in told[1:])
+
+
 async def test_a_voice_over_the_answer_ends_it() -> None:
     async with local_server("Tell me a long story.") as server, live_client(server, SESSION) as client:
         await client.say()

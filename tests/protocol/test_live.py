@@ -129,6 +129,12 @@ def test_the_users_turn_ends_by_itself_when_no_fragment_comes() -> None:
     assert types(live.passed(1.0 + INPUT_QUIET))[-1] == "conversation.item.done"
 
 
+def test_the_blank_before_an_answers_first_word_is_left_out() -> None:
+    made = feed(LiveSession(), (2.0, said(" It is", 1500, 1700, "output")), (2.2, said(" noon.", 1700, 1900, "output")))
+    deltas = [event["delta"] for event in made if event["type"] == "response.output_audio_transcript.delta"]
+    assert deltas == ["It is", " noon."]
+
+
 def test_only_sound_begins_a_response_and_only_quiet_ends_it() -> None:
     live = LiveSession()
     assert feed(live, (0.0, sound(SILENT)), (0.1, sound(SILENT))) == []

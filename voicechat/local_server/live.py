@@ -120,7 +120,8 @@ class LiveSession(ClientSession):
         if self._inner is not None:
             frame = self._inner.exchange(silence if self._is_muted or len(self._fixture) else heard)
             if isinstance(self._inner, Session):
-                self._send_words(self._inner.dialogue.responses.next_words(WORDS_AHEAD_MS / 1000))
+                words = self._inner.dialogue.responses.next_words(WORDS_AHEAD_MS / 1000)
+                self._send_words(f" {words}" if words and self._output_end else words)
         if len(self._fixture):
             frame, self._fixture = self._fixture[:FRAME], self._fixture[FRAME:]
             if not len(self._fixture):

@@ -190,9 +190,8 @@ class Responses:
             return ""
         until = self._playout.played(response_id) + within
         due = [word.text for word in entry.words[entry.words_sent :] if word.starts < until]
-        space = " " if due and entry.words_sent else ""
         entry.words_sent += len(due)
-        return space + " ".join(due)
+        return " ".join(due)
 
     def _voiced(self, answer: Answer, piece: Spoken, now: float) -> None:
         samples = piece.samples

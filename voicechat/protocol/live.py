@@ -251,7 +251,7 @@ class LiveSession:
 
     def _output(self, text: str, now: float) -> Iterator[Json]:
         turn = self._answer
-        if turn is not None and text:
+        if turn is not None and (text := text if turn.text else text.lstrip()):
             turn.text, turn.seen_at = turn.text + text, now
             yield self._part("response.output_audio_transcript.delta", delta=text)
 
