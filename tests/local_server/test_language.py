@@ -20,9 +20,10 @@ FOREIGN = {
     "Japanese": "今何時ですか",
     "Korean": "지금 몇 시예요",
     "Cyrillic writing": "Который час? | Привет",
-    "Greek": "Τι ώρα είναι;",
+    "Greek writing": "Τι ώρα είναι;",
     "Arabic writing": "كم الساعة",
-    "Hebrew": "מה השעה",
+    "Hebrew writing": "מה השעה",
+    "Tamil writing": "நேரம் என்ன",
 }
 CASES = [(text.strip(), language) for language, texts in FOREIGN.items() for text in texts.split("|")]
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import TypeAlias, TypedDict
 
 import msgspec
@@ -294,9 +295,5 @@ class Answer:
 def _timed(text: str, starts: float, seconds: float) -> list[Word]:
     """Where each word begins, if every letter takes the same time: right to about a word, which is enough to pace."""
     words = text.split()
-    letters = sum(len(word) + 1 for word in words)
-    timed, before = [], 0
-    for word in words:
-        timed.append(Word(word, starts + seconds * before / letters))
-        before += len(word) + 1
-    return timed
+    *before, letters = accumulate((len(word) + 1 for word in words), initial=0)
+    return [Word(word, starts + seconds * at / letters) for word, at in zip(words, before, strict=True)]

@@ -26,6 +26,7 @@ from voicechat.local_server.sound import Pcm, Playout
 from voicechat.local_server.speech.text import english_only, foreign_language
 from voicechat.protocol import server_events as events
 from voicechat.protocol.items import ContentPart, Item
+from voicechat.protocol.session_fields import LANGUAGES
 from voicechat.protocol.wire import JsonValue
 
 MOST_ACTIVE = 8
@@ -34,10 +35,6 @@ NOT_HEARD = "I did not hear any words. Please say that again."
 UNSEEN = "I cannot see pictures."
 STILL_THERE = "Are you still there? I am listening."
 """What is said when the idle timeout fires; a brain has nothing to go by then."""
-_LANGUAGES = {
-    "zh": "Chinese", "ja": "Japanese", "ko": "Korean", "de": "German", "fr": "French", "es": "Spanish", "it": "Italian",
-    "pt": "Portuguese", "nl": "Dutch", "pl": "Polish", "ru": "Russian", "sv": "Swedish", "tr": "Turkish",
-}  # fmt: skip
 
 
 class Responses:
@@ -235,7 +232,7 @@ class Responses:
 def expected_language(code: str) -> str:
     """The language that the client says the user speaks (ISO 639-1); empty for English and where it does not say."""
     short = code.split("-")[0]
-    return "" if short in ("", "en", "eng", "english") else _LANGUAGES.get(short, f"the language {code!r}")
+    return "" if short in ("", "en", "eng", "english") else LANGUAGES.get(short, f"the language {code!r}")
 
 
 def read_request(

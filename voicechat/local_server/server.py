@@ -45,7 +45,7 @@ CONNECT_LIMIT = 30.0
 HOST = "127.0.0.1"
 _PING = 20.0
 _LARGEST_BODY = 1_000_000
-_PREFIXES = ("/v1", "/v1/", "/openai/v1")
+_BASE = "/{base:v1/?|openai/v1}"
 """As written, as joined by clients whose base URL ends in a slash, and as at Azure."""
 RETRY_AFTER = "5"
 """Seconds after which a client that found every session in use may ask again."""
@@ -279,26 +279,19 @@ class Server:
     async def start(self, port: int = 0) -> None:
         """Listen (0 picks a free port) and begin to load the engine. Raises OSError when the port is taken."""
         app = web.Application(middlewares=[_guard], client_max_size=_LARGEST_BODY)
-        for prefix in _PREFIXES:
-            app.add_routes(
-                [
-                    web.post(f"{prefix}/realtime/calls", self._take_call),
-                    web.post(f"{prefix}/realtime", self._take_call),
-                    web.post(f"{prefix}/realtime/calls/{{call_id}}/hangup", self._hang_up),
-                    web.delete(f"{prefix}/realtime/calls/{{call_id}}", self._hang_up),
-                    web.get(f"{prefix}/realtime", self._websocket),
-                    web.post(f"{prefix}/realtime/client_secrets", self._client_secret),
-                    web.post(f"{prefix}/realtime/sessions", self._beta_secret),
-                    web.post(f"{prefix}/realtime/transcription_sessions", self._beta_secret),
-                    web.get(f"{prefix}/models", self._models),
-                ]
-            )
         app.add_routes(
             [
-                web.get("/v1/live/sessions", self._live),
-                web.post("/v1/live/sessions", self._take_live_call),
-                web.get("/v1/live/sessions/{session_id}/attach", self._attach),
-                web.post("/v1/live/sessions/{call_id}/hangup", self._hang_up),
+                web.post(f"{_BASE}/realtime/calls", self._take_call),
+                web.post(f"{_BASE}/realtime", self._take_call),
+                web.post(f"{_BASE}/{{kind:realtime/calls|live/sessions}}/{{call_id}}/hangup", self._hang_up),
+                web.delete(f"{_BASE}/realtime/calls/{{call_id}}", self._hang_up),
+                web.get(f"{_BASE}/realtime", self._websocket),
+                web.post(f"{_BASE}/realtime/client_secrets", self._client_secret),
+                web.post(f"{_BASE}/realtime/{{kind:sessions|transcription_sessions}}", self._beta_secret),
+                web.get(f"{_BASE}/models", self._models),
+                web.get(f"{_BASE}/live/sessions", self._live),
+                web.post(f"{_BASE}/live/sessions", self._take_live_call),
+                web.get(f"{_BASE}/live/sessions/{{session_id}}/attach", self._attach),
                 web.get("/openai/realtime", self._websocket),
                 web.post("/openai/realtimeapi/sessions", self._beta_secret),
                 web.get("/health", self._health),
@@ -390,10 +383,11 @@ class Server:
 
     async def _attach(self, request: web.Request) -> web.StreamResponse:
         """A sideband: it sees what happens in a session that is another's, and may command it."""
-        session_id = request.match_info.get("session_id") or request.query.get("call_id")
+        session_id = request.query.get("call_id") or request.match_info["session_id"]
         session = next((one for one in self.house.sessions if one.id == session_id), None)
         if session is None:
-            raise Refusal("not_found", "There is no such session.", "session_id" if request.match_info else "call_id")
+            param = "call_id" if "call_id" in request.query else "session_id"
+            raise Refusal("not_found", "There is no such session.", param)
         line = _line(request)
         session.viewers.append(line)
         try:
@@ -482,8 +476,7 @@ async def fault_response(fault: Fault) -> web.Response | None:
     """What every handshake gets while this fault is in force, if it is one of the handshake."""
     if fault.name == "never-answers":
         await asyncio.sleep(3600)
-    answer = fault.http_answer()
-    if answer is None:
+    if not (answer := fault.http_answer()):
         return None
     status, content_type, text = answer
     headers = {"Retry-After": fault.value} if status == 429 and fault.value else {}

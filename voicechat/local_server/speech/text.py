@@ -45,18 +45,8 @@ _LITTLE_WORDS = {language: frozenset(words.replace("!", "").split()) for languag
 _CERTAIN = {
     word[:-1]: language for language, words in _BY_LANGUAGE.items() for word in words.split() if word.endswith("!")
 }
-_SCRIPTS = {
-    "CJK": "Chinese",
-    "HIRAGANA": "Japanese",
-    "KATAKANA": "Japanese",
-    "HANGUL": "Korean",
-    "CYRILLIC": "Cyrillic writing",
-    "GREEK": "Greek",
-    "ARABIC": "Arabic writing",
-    "HEBREW": "Hebrew",
-    "DEVANAGARI": "Hindi or another language in Devanagari",
-    "THAI": "Thai",
-}
+_SCRIPTS = {"CJK": "Chinese", "HIRAGANA": "Japanese", "KATAKANA": "Japanese", "HANGUL": "Korean"}
+"""Scripts that one language has, by their names in Unicode."""
 _LEAST_SHARE = 0.3
 """Share of letters of another script that makes a text foreign: one Greek letter in a formula does not."""
 
@@ -76,13 +66,12 @@ def english_only(language: str) -> str:
 
 def _by_script(text: str) -> str:
     letters = [char for char in text[:2000] if char.isalpha()]
-    foreign = [unicodedata.name(char, "").partition(" ")[0] for char in letters if char > "\u02ff"]
-    foreign = [script for script in foreign if script not in ("LATIN", "FULLWIDTH", "MODIFIER", "MATHEMATICAL")]
+    scripts = [unicodedata.name(char, "another").partition(" ")[0] for char in letters if char > "\u02ff"]
+    foreign = [script for script in scripts if script not in ("LATIN", "FULLWIDTH", "MODIFIER", "MATHEMATICAL")]
     if len(foreign) < 2 or len(foreign) < _LEAST_SHARE * len(letters):
         return ""
-    if any(script in ("HIRAGANA", "KATAKANA") for script in foreign):
-        return "Japanese"
-    return _SCRIPTS.get(max(set(foreign), key=foreign.count), "another script")
+    common = "HIRAGANA" if "HIRAGANA" in foreign else max(set(foreign), key=foreign.count)
+    return _SCRIPTS.get(common, f"{common.title()} writing")
 
 
 def _by_words(words: list[str]) -> str:
