@@ -388,7 +388,10 @@ def test_r6_release_closes_after_the_tail_and_commits_when_the_last_sample_has_l
 PRESSES: list[tuple[str, float, list[float], list[float], Events]] = [
     ("a commit does not wait for ever for the last sample", 9, [1.0, 3.2], [4.5], (press(1.0), release(3.0))),
     ("a second press ends a latch", 60, [1.0, 4.2], [4.3], (*TAP, press(4.0), release(4.1), drained(4.3))),
-    ("a latch ends after 8 s of silence", 20, [1.0, 9.3], [10.6], TAP),
+    ("a latch without a voice ends after 8 s and sends nothing", 20, [1.0, 9.1], [], TAP),
+    ("a voice in the pre-roll of a latch is sent", 20, [1.0, 9.3], [10.6],
+     (at(0.3, on.VoiceBegan(0.3)), at(0.9, on.VoiceEnded(0.8, 0.5)), *TAP)),
+    ("a latch ended by hand is sent, voice or not", 20, [1.0, 4.2], [5.5], (*TAP, press(4.0))),
     ("voice keeps a latch for 2 min at most", 200, [1.0, 121.2], [122.5], (*TAP, at(2.0, on.VoiceBegan(2.0)))),
     ("the silence of a latch counts from the last voice", 30, [1.0, 15.2], [16.5],
      (*TAP, at(5.0, on.VoiceBegan(5.0)), at(7.0, on.VoiceEnded(7.0, 2.0)))),
@@ -421,6 +424,15 @@ def test_r6_r18_when_the_mic_opens_and_closes_and_the_turn_is_committed(
 ) -> None:
     talk = script(*events, begin=WEBSOCKET, until=until)
     assert (talk.times(OpenMic, CloseMic), talk.times(CommitInput)) == (mic, commits)
+
+
+def test_r6_a_latch_without_a_voice_is_cleared_and_says_that_nothing_was_sent() -> None:
+    talk = script(*TAP, begin=WEBSOCKET, until=20)
+    assert talk.times(ClearInput) == [1.0, 9.1]
+    assert talk.news(on.TurnSpoken) == []
+    assert [turn.text for turn in talk.turns] == [
+        "No voice was detected for 8 s: the microphone closed, and nothing was sent."
+    ]
 
 
 def test_r6_a_press_interrupts_the_assistant_and_opens_during_its_sound() -> None:

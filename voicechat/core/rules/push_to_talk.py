@@ -46,6 +46,7 @@ from voicechat.failures import by_name
 from voicechat.protocol.server_events import InputAudioBufferCleared, ServerError
 
 NO_TALK = Talk()
+SILENT = "No voice was detected for 8 s: the microphone closed, and nothing was sent."
 
 
 TAKES = (InputAudioBufferCleared, ServerError)
@@ -257,12 +258,23 @@ def _time_passed(state: State, now: float, policy: TurnPolicy) -> RuleResult:
     if talk.released_at is None:
         ends = [at for at in (talk.lease_until, latch_ends_at(state, policy)) if at is not None]
         if ends and now >= min(ends):
+            if _is_silent_latch(state, now, policy):
+                return _changed(state, NO_TALK, TalkDropped(), Noticed("info", SILENT, "nothing_said"))
             talk = replace(talk, released_at=now, inferred=False)
     kept_until = _kept_until(talk, policy)
     if kept_until is not None and now >= kept_until:
         text = "What you said was not sent: there was no connection in time. Say it again."
         return _changed(state, NO_TALK, TalkDropped(), Noticed("warning", text, "not_sent"))
     return _changed(state, talk) if talk is not state.talk else NOTHING
+
+
+def _is_silent_latch(state: State, now: float, policy: TurnPolicy) -> bool:
+    """A latch that ends by silence with no voice in it, nor in its pre-roll: nothing was asked."""
+    talk, voice, ends_at = state.talk, state.voice, latch_ends_at(state, policy)
+    if talk.pressed_at is None or talk.last_voice_at is not None or ends_at is None or now < ends_at:
+        return False
+    is_voice = voice.began_at is not None and (voice.ended_at or now) >= talk.pressed_at - policy.pre_roll
+    return not is_voice and now < talk.pressed_at + policy.max_talk
 
 
 def _kept_for_next_line(state: State, now: float) -> RuleResult:

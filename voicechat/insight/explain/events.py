@@ -11,7 +11,10 @@ LOCAL: dict[str, tuple[str, str]] = {
     "talk.pressed": ("You pressed push-to-talk.", "The mic opens at once, a running answer is stopped."),
     "talk.released": ("You let push-to-talk go.", "The mic closes 200 ms later, then the turn is committed."),
     "talk.rejoined": ("A key repeat showed that push-to-talk was never let go.", "The turn goes on."),
-    "talk.latched": ("The press was a tap: the mic stays open until the next one.", "8 s of silence end it too."),
+    "talk.latched": (
+        "The press was a tap: the mic stays open until the next one.",
+        "8 s of silence end it too, and send what was said; without a voice nothing is sent.",
+    ),
     "focus.lost": ("The window lost the keyboard.", "A held key counts as released."),
     "mute.chosen": ("You muted or unmuted the microphone.", "Nothing but you opens a muted mic."),
     "pause.toggled": ("You paused the mic, or let it go on.", "Hands-free only."),
