@@ -48,8 +48,8 @@ def test_help_imports_nothing_heavy() -> None:
 
 
 def test_working_a_talk_from_outside_imports_nothing_heavy() -> None:
-    loaded = modules_after("import voicechat.cli.ctl, voicechat.__main__")
-    assert not loaded & {"asyncio", "msgspec", "platformdirs", "typer", *HEAVY}
+    loaded = modules_after("import voicechat.cli.ctl, voicechat.cli.edge, voicechat.__main__")
+    assert not loaded & {"asyncio", "msgspec", "pathlib", "platformdirs", "typer", "typing", *HEAVY}
 
 
 def test_the_screen_process_never_loads_sound_or_webrtc() -> None:

@@ -57,6 +57,7 @@ def ctl(folder: str, times: int) -> list[Figure]:
     try:
         while not isinstance(heard.get(timeout=20), Snapshot):
             pass
+        command("ctl", "mute", "toggle")  # compiles what it imports
         whole = timed(lambda: len(command("ctl", "mute", "toggle")) * 0.0, times)
         with knock(folder, engine.pid) as connection:
 
@@ -94,7 +95,8 @@ def main() -> int:
     times = 10 if options(__doc__, quick=False).quick else 40
     folder = tempfile.mkdtemp(prefix="vc", dir="/tmp")
     os.environ |= {f"VOICECHAT_{name.upper()}_DIR": f"{folder}/{name}" for name in ("state", "config")}
-    os.environ["VOICECHAT_RUNTIME_DIR"] = folder
+    os.environ |= {"VOICECHAT_RUNTIME_DIR": folder, "PYTHONPYCACHEPREFIX": f"{folder}/byte-code"}
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # as an installed voicechat runs
     try:
         return judge("a session worked from the shell", [*ctl(folder, times), *debug_say(times)])
     finally:

@@ -311,7 +311,7 @@ def _tapes(_: Mapping[str, str]) -> Named:
 
 
 def _talks(_: Mapping[str, str]) -> Named:
-    from voicechat.config.locations import runtime_dir, sessions
+    from voicechat.engine.door import runtime_dir, sessions
 
     try:
         return [(str(number), "") for number in sessions(runtime_dir())]

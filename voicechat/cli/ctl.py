@@ -9,8 +9,7 @@ from __future__ import annotations
 import socket
 import sys
 
-from voicechat.config.locations import runtime_dir, sessions
-from voicechat.engine.door import knock, listed, reachable
+from voicechat.engine.door import knock, listed, reachable, runtime_dir, sessions
 
 HELP = """Usage: voicechat ctl [--session PID] COMMAND
 

@@ -18,8 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from voicechat import exit_codes
-from voicechat.config.locations import runtime_dir
-from voicechat.engine.door import knock, reachable
+from voicechat.engine.door import knock, reachable, runtime_dir
 from voicechat.errors import ConfigError, EngineError, SignallingError
 
 if TYPE_CHECKING:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterable
-from typing import Any, TextIO, cast
 
-from voicechat import exit_codes
-from voicechat.errors import VoiceChatError
+TYPE_CHECKING = False  # without `typing`, 3 ms of the 10 that `ctl` may take
+if TYPE_CHECKING:
+    from typing import TextIO
 
 _SUSPECT = re.compile(r"[^\t\n -~\u00a1-\u00ac\u00ae-\u052f]")
 _OURS = re.compile(r"(\r\n|\r?\x1b\[[0-9]{0,3}[AK]|\x1b\[[0-9;]{0,20}m|\x1b\[\?25[hl])")
@@ -34,16 +34,16 @@ class _Harmless:
         for line in lines:
             self.write(line)
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         return getattr(self._stream, name)
 
 
 def protect_the_terminal() -> None:
     """Let no output of ours pass on what commands a terminal. Data that goes into a pipe or a file stays as it is."""
     if sys.stderr is not None:
-        sys.stderr = cast(TextIO, _Harmless(sys.stderr))
+        sys.stderr = _Harmless(sys.stderr)
     if sys.stdout is not None and sys.stdout.isatty():
-        sys.stdout = cast(TextIO, _Harmless(sys.stdout))
+        sys.stdout = _Harmless(sys.stdout)
 
 
 def with_command(complaint: str, command: str = "") -> str:
@@ -63,6 +63,9 @@ def _harmless(text: str) -> str:
 
 def guarded(act: Callable[[], int], command: str = "") -> int:
     """What `act` returns, or the status of the error that ended it. `command` is the one whose help is named then."""
+    from voicechat import exit_codes  # `ctl` has no use for them
+    from voicechat.errors import VoiceChatError
+
     try:
         return act()
     except VoiceChatError as error:

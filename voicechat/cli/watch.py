@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from voicechat.config.load import load_settings
-from voicechat.config.locations import runtime_dir, sessions
-from voicechat.engine.door import listed, reachable
+from voicechat.engine.door import listed, reachable, runtime_dir, sessions
 from voicechat.errors import ConfigError, EngineError
 
 WELCOME = (

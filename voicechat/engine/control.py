@@ -30,7 +30,6 @@ from typing import Any, get_args
 import msgspec
 from msgspec.structs import fields
 
-from voicechat.config.locations import PORT, SOCKET, runtime_dir, sessions
 from voicechat.core.state import State
 from voicechat.core.user_events import (
     BargeInChosen,
@@ -50,6 +49,7 @@ from voicechat.core.user_events import (
 )
 from voicechat.core.view import View
 from voicechat.engine.audience import Audience
+from voicechat.engine.door import PORT, SOCKET, runtime_dir, sessions
 from voicechat.engine.link import EventRow
 from voicechat.protocol.hand_written import LONGEST as LONGEST_BY_HAND
 from voicechat.tasks import spawn
