@@ -14,13 +14,13 @@ import pytest
 
 from tests.support.each import each
 from tests.support.vaudio import VirtualAudio, until, virtual_audio
-from voicechat.audio import facts as fact
 from voicechat.audio.device_watch import DeviceWatch, ServerReports
 from voicechat.audio.devices import DeviceList, arrange, decoded, devices_now, find_device, list_devices
 from voicechat.audio.echo import PassThroughProcessor
 from voicechat.audio.open import DuplexStream
 from voicechat.audio.path import AudioPath
 from voicechat.audio.sound_server import ask_server
+from voicechat.core import events as on
 from voicechat.errors import AudioDeviceError
 
 __all__ = ["virtual_audio"]
@@ -233,17 +233,17 @@ class Talk:
 
     def __init__(self, server: VirtualAudio, mic: str, speaker: str = "default") -> None:
         self.server = server
-        self.facts: list[fact.AudioFact] = []
-        self.path = AudioPath(self.facts.append, processor=PassThroughProcessor())
+        self.events: list[on.AudioEvent] = []
+        self.path = AudioPath(self.events.append, processor=PassThroughProcessor())
         self.stream = DuplexStream(self.path, mic=mic, speaker=speaker, watcher=DeviceWatch())
         self.stream.start()
 
     def check(self) -> None:
         self.stream.check(time.monotonic())
 
-    def restored(self) -> list[fact.StreamRestored]:
+    def restored(self) -> list[on.DeviceOpened]:
         self.check()
-        return [posted for posted in self.facts if isinstance(posted, fact.StreamRestored)]
+        return [posted for posted in self.events if isinstance(posted, on.DeviceOpened)]
 
     def listens_to(self) -> str:
         """The source the server gives us, by its name; empty while there is none."""
@@ -266,8 +266,8 @@ class Talk:
         self.check()
         return self.stream._follower._seen is not None
 
-    def wait_for(self, count: int) -> fact.StreamRestored:
-        until(lambda: len(self.restored()) >= count, WITHIN, f"no news of the device; {self.facts}")
+    def wait_for(self, count: int) -> on.DeviceOpened:
+        until(lambda: len(self.restored()) >= count, WITHIN, f"no news of the device; {self.events}")
         assert len(self.restored()) == count
         return self.restored()[-1]
 
@@ -289,10 +289,10 @@ def test_an_unplugged_microphone_is_replaced_until_it_is_back(virtual_audio: Vir
     for module in plugged:
         virtual_audio.tell("unload-module", module)
     gone = talk.wait_for(1)
-    assert (gone.name, talk.listens_to()) == ("Remapped Monitor of Null Output", "vmic")
+    assert (gone.mic, talk.listens_to()) == ("Remapped Monitor of Null Output", "vmic")
     plug_in(virtual_audio)
     back = talk.wait_for(2)
-    assert (back.name, back.why) == ("Headset", "Headset is there again")
+    assert (back.mic, back.why) == ("Headset", "Headset is there again")
     assert (talk.listens_to(), talk.stream.problem) == ("usb", "")
     talk.stream.close()
 
@@ -305,7 +305,7 @@ def test_the_systems_new_default_is_used_and_named(virtual_audio: VirtualAudio) 
     opened_as = talk.opened_as()
     virtual_audio.tell("set-default-source", "usb")
     told = talk.wait_for(1)
-    assert (told.name, told.why) == ("Headset", "the system's default changed")
+    assert (told.mic, told.why) == ("Headset", "the system's default changed")
     assert talk.listens_to() == "usb"
     assert talk.opened_as() == opened_as
     talk.stream.close()
@@ -320,12 +320,12 @@ def test_a_microphone_is_chosen_in_a_talk_and_a_wrong_choice_changes_nothing(
     assert talk.listens_to() == "vmic"
     talk.stream.change("Headset", None)
     told = talk.wait_for(1)
-    assert (told.name, told.why, talk.listens_to()) == ("Headset", "as you chose", "usb")
+    assert (told.mic, told.why, talk.listens_to()) == ("Headset", "as you chose", "usb")
     talk.stream.change("Golden Microphone", None)
     told = talk.wait_for(2)
-    assert (told.name, told.why, talk.listens_to()) == ("Headset", "nothing was changed", "usb")
-    (hint,) = [posted for posted in talk.facts if isinstance(posted, fact.DeviceHint)]
-    assert hint.reason == "there is no microphone called “Golden Microphone”; nothing was changed"
+    assert (told.mic, told.why, talk.listens_to()) == ("Headset", "nothing was changed", "usb")
+    (hint,) = [posted for posted in talk.events if isinstance(posted, on.SoundNoted)]
+    assert hint.text.startswith("there is no microphone called “Golden Microphone”; nothing was changed")
     talk.stream.close()
 
 

@@ -9,8 +9,8 @@ from tests.support.each import each
 from tests.support.sources import SteadyTone
 from tests.support.speech import Sound, blocks, noise, spoken
 from voicechat.audio.echo import PassThroughProcessor
-from voicechat.audio.facts import AudioFact, BargeInHappened, UplinkDrained
 from voicechat.audio.path import AudioPath, BargeInFacts
+from voicechat.core.events import AudioEvent, BargeInHappened, UplinkDrained
 
 FACTS = BargeInFacts(min_playback=1.2, min_voice=0.25, cold_extra=0.2, cold_for=2.0, duck_after=0.1)
 
@@ -19,8 +19,8 @@ class Talk:
     """A path whose line takes each frame as soon as it is complete; notes in which step a fact was told."""
 
     def __init__(self) -> None:
-        self.told: list[tuple[int, AudioFact]] = []
-        self.path = AudioPath(lambda fact: self.told.append((self.steps, fact)), processor=PassThroughProcessor())
+        self.told: list[tuple[int, AudioEvent]] = []
+        self.path = AudioPath(lambda event: self.told.append((self.steps, event)), processor=PassThroughProcessor())
         self.steps = 0
         self.sent: list[int] = []
         """The marks of the blocks that left; 0 for silence."""
@@ -46,11 +46,11 @@ class Talk:
 
     @property
     def has_drained(self) -> bool:
-        return any(isinstance(fact, UplinkDrained) for _, fact in self.told)
+        return any(isinstance(event, UplinkDrained) for _, event in self.told)
 
     @property
     def interrupted_at(self) -> int:
-        (step,) = [step for step, fact in self.told if isinstance(fact, BargeInHappened)]
+        (step,) = [step for step, event in self.told if isinstance(event, BargeInHappened)]
         return step
 
 

@@ -16,7 +16,6 @@ import pytest
 from tests.support.sources import SteadyTone
 from tests.support.speech import silence, spoken
 from tests.support.vaudio import VirtualAudio, until, virtual_audio
-from voicechat.audio import facts as fact
 from voicechat.audio.blocks import Frame
 from voicechat.audio.buffering import BALANCED
 from voicechat.audio.devices import DeviceList
@@ -25,19 +24,20 @@ from voicechat.audio.files import WavSpeaker
 from voicechat.audio.open import DuplexStream, open_audio
 from voicechat.audio.path import AudioPath
 from voicechat.audio.portaudio import PortAudioOpener, Samples, urgent_threads
+from voicechat.core import events as on
 from voicechat.errors import AudioDeviceError
 
 __all__ = ["virtual_audio"]
 
 
 @pytest.fixture
-def facts() -> list[fact.AudioFact]:
+def events() -> list[on.AudioEvent]:
     return []
 
 
 @pytest.fixture
-def path(facts: list[fact.AudioFact]) -> AudioPath:
-    return AudioPath(facts.append, processor=PassThroughProcessor())
+def path(events: list[on.AudioEvent]) -> AudioPath:
+    return AudioPath(events.append, processor=PassThroughProcessor())
 
 
 def test_files_and_nothing_need_no_device(path: AudioPath, tmp_path: Path) -> None:
@@ -54,37 +54,37 @@ def test_an_unreadable_question_is_an_error_and_not_a_silent_talk(path: AudioPat
 
 @pytest.mark.parametrize("is_library_missing", [True, False])
 def test_a_machine_without_sound_talks_on_and_says_how_to_cure_it(
-    path: AudioPath, facts: list[fact.AudioFact], monkeypatch: pytest.MonkeyPatch, is_library_missing: bool
+    path: AudioPath, events: list[on.AudioEvent], monkeypatch: pytest.MonkeyPatch, is_library_missing: bool
 ) -> None:
     nothing = DeviceList((), (), "", "", "no sound here", "install it", is_portaudio_missing=is_library_missing)
     monkeypatch.setattr("voicechat.audio.portaudio.list_devices", lambda refresh: nothing)
     audio = open_audio(path)
     audio.start()
     assert audio.problem == "no sound here\n  install it"
-    assert facts[0] == fact.DeviceProblem(facts[0].at, "no sound here", "install it")
+    assert events[0] == on.DeviceMissing("no sound here", "install it")
     path.set_source(SteadyTone())
-    until(lambda: any(isinstance(f, fact.AssistantHeard) for f in facts), 5.0, "nothing runs")
+    until(lambda: any(isinstance(f, on.AssistantHeard) for f in events), 5.0, "nothing runs")
     assert (audio.mic_name, audio.speaker_name) == ("none", "none")
     audio.close()
 
 
 @pytest.mark.audio
 def test_a_wish_that_no_device_fulfils_is_told_and_the_talk_runs(
-    virtual_audio: VirtualAudio, path: AudioPath, facts: list[fact.AudioFact]
+    virtual_audio: VirtualAudio, path: AudioPath, events: list[on.AudioEvent]
 ) -> None:
     audio = open_audio(path, "Golden Microphone", "none")
     audio.start()
     assert "Golden Microphone" in audio.problem
-    assert isinstance(facts[0], fact.DeviceHint)
-    assert "pulse" in facts[0].hint
+    assert isinstance(events[0], on.SoundNoted)
+    assert "pulse" in events[0].text
     path.set_source(SteadyTone())
-    until(lambda: any(isinstance(f, fact.AssistantHeard) for f in facts), 5.0, "nothing runs")
+    until(lambda: any(isinstance(f, on.AssistantHeard) for f in events), 5.0, "nothing runs")
     audio.close()
 
 
 @pytest.mark.audio
 def test_one_side_may_be_a_file_while_the_other_is_a_real_device(
-    virtual_audio: VirtualAudio, path: AudioPath, facts: list[fact.AudioFact], tmp_path: Path
+    virtual_audio: VirtualAudio, path: AudioPath, events: list[on.AudioEvent], tmp_path: Path
 ) -> None:
     question, answer = tmp_path / "question.wav", tmp_path / "answer.wav"
     WavSpeaker(question).close()
@@ -93,7 +93,7 @@ def test_one_side_may_be_a_file_while_the_other_is_a_real_device(
     audio.start()
     assert (audio.mic_name, audio.speaker_name, audio.problem) == ("question.wav", "Null Output (vspk)", "")
     path.set_source(SteadyTone())
-    until(lambda: any(isinstance(f, fact.AssistantHeard) for f in facts), 5.0, "nothing runs")
+    until(lambda: any(isinstance(f, on.AssistantHeard) for f in events), 5.0, "nothing runs")
     audio.close()
     audio = open_audio(path, "pulse", str(answer))
     audio.start()
@@ -109,14 +109,14 @@ class RealMachine:
     """The stream on the virtual devices and the real clock."""
 
     def __init__(self) -> None:
-        self.facts: list[fact.AudioFact] = []
-        self.path = AudioPath(self.facts.append)
+        self.events: list[on.AudioEvent] = []
+        self.path = AudioPath(self.events.append)
         self.stream = DuplexStream(self.path, mic="default", speaker="default")
         self._clock = time.monotonic
 
     def has(self, kind: type) -> bool:
         self.stream.check(self._clock())
-        return any(isinstance(posted, kind) for posted in self.facts)
+        return any(isinstance(posted, kind) for posted in self.events)
 
 
 @pytest.fixture
@@ -138,13 +138,13 @@ def test_a_voice_spoken_into_the_microphone_arrives_and_the_assistant_is_played(
 
     def has_voice_ended() -> bool:
         sent.append(real.path.pull())
-        return real.has(fact.VoiceEnded)
+        return real.has(on.VoiceEnded)
 
     with virtual_audio.recorded() as played:
         player = virtual_audio.speak(np.concatenate([spoken(1.0), silence(0.6)]))
         until(has_voice_ended, 15.0, "the voice was not heard")
         player.wait()
-    assert real.has(fact.AssistantHeard)
+    assert real.has(on.AssistantHeard)
     assert np.max(np.abs(np.concatenate(sent))) > 1000
     spectrum = np.abs(np.fft.rfft(played[0].astype(np.float64)))
     assert np.argmax(spectrum) * 48_000 / len(played[0]) == pytest.approx(500, abs=5)
@@ -158,11 +158,11 @@ def test_a_sound_server_that_dies_and_returns_is_reopened(virtual_audio: Virtual
         "no sound",
     )
     virtual_audio.stop()
-    until(lambda: real.has(fact.StreamLost), 5.0, "the loss was not noticed")
+    until(lambda: real.has(on.DeviceLost), 5.0, "the loss was not noticed")
     virtual_audio.start()
-    until(lambda: real.has(fact.StreamRestored), 20.0, "the device was not reopened")
+    until(lambda: real.has(on.DeviceOpened), 20.0, "the device was not reopened")
     real.path.set_source(SteadyTone())
-    until(lambda: real.has(fact.AssistantHeard), 10.0, "nothing plays after the return")
+    until(lambda: real.has(on.AssistantHeard), 10.0, "nothing plays after the return")
 
 
 @pytest.mark.audio
@@ -171,13 +171,13 @@ def test_a_sound_server_that_hangs_for_three_seconds_is_used_again_at_once(
 ) -> None:
     until(lambda: real.stream.counters().total.callbacks > 0, 5.0, "no sound")
     with virtual_audio.hung():
-        until(lambda: real.has(fact.StreamLost), 5.0, "the loss was not noticed")
+        until(lambda: real.has(on.DeviceLost), 5.0, "the loss was not noticed")
         hangs_until = time.monotonic() + 3.0  # longer than the stream may take to close
-        until(lambda: real.has(fact.StreamRestored) or time.monotonic() > hangs_until, 5.0, "")
-        assert not real.has(fact.StreamRestored)
-    until(lambda: real.has(fact.StreamRestored), 3.0, "the device was not reopened")
+        until(lambda: real.has(on.DeviceOpened) or time.monotonic() > hangs_until, 5.0, "")
+        assert not real.has(on.DeviceOpened)
+    until(lambda: real.has(on.DeviceOpened), 3.0, "the device was not reopened")
     real.path.set_source(SteadyTone())
-    until(lambda: real.has(fact.AssistantHeard), 3.0, "nothing plays after the return")
+    until(lambda: real.has(on.AssistantHeard), 3.0, "nothing plays after the return")
 
 
 @pytest.mark.audio

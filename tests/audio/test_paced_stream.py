@@ -13,19 +13,18 @@ from tests.support.each import each
 from tests.support.sources import SteadyTone
 from tests.support.speech import noise
 from tests.support.vaudio import until
-from voicechat.audio import facts as fact
 from voicechat.audio.blocks import BLOCK, Block, Frame
 from voicechat.audio.echo import PassThroughProcessor
-from voicechat.audio.facts import AudioFact, ScriptBegan, ScriptEnded
 from voicechat.audio.files import WavMic, WavSpeaker
 from voicechat.audio.open import open_audio
 from voicechat.audio.paced_stream import FileEnds, Pacer
 from voicechat.audio.path import AudioPath
-from voicechat.audio.script_mic import Room, ScriptMic, is_script, room_of, wish_of
+from voicechat.audio.script_mic import Room, ScriptBegan, ScriptEnded, ScriptMic, is_script, room_of, wish_of
+from voicechat.core import events as on
 from voicechat.errors import AudioDeviceError
 
 
-def make_path(post: Callable[[fact.AudioFact], None] = lambda _: None) -> AudioPath:
+def make_path(post: Callable[[on.AudioEvent], None] = lambda _: None) -> AudioPath:
     return AudioPath(post, processor=PassThroughProcessor())
 
 
@@ -53,13 +52,13 @@ def test_a_question_from_a_file_waits_until_the_mic_is_opened_and_is_sent_whole(
 
 
 def test_an_answer_is_kept_in_a_file(tmp_path: Path) -> None:
-    facts: list[fact.AudioFact] = []
-    path = make_path(facts.append)
+    events: list[on.AudioEvent] = []
+    path = make_path(events.append)
     path.set_source(SteadyTone())
     ends = FileEnds(path, None, WavSpeaker(tmp_path / "answer.wav"))
     stream = Pacer(path, ends)
     stream.start()
-    until(lambda: bool(facts), 5.0, "nothing was played")
+    until(lambda: bool(events), 5.0, "nothing was played")
     stream.close()
     ends.close()
     with wave.open(str(tmp_path / "answer.wav")) as kept:
@@ -71,13 +70,13 @@ def test_a_defect_in_the_path_is_told(tmp_path: Path) -> None:
         def pull(self, now: float, samples: int = 960) -> Frame:
             raise ZeroDivisionError("defect")
 
-    facts: list[fact.AudioFact] = []
-    path = make_path(facts.append)
+    events: list[on.AudioEvent] = []
+    path = make_path(events.append)
     path.set_source(Broken())
     stream = Pacer(path, FileEnds(path, None, None))
     stream.start()
-    until(lambda: bool(facts), 5.0, "the defect was not told")
-    assert isinstance(facts[0], fact.StreamLost)
+    until(lambda: bool(events), 5.0, "the defect was not told")
+    assert isinstance(events[0], on.DeviceLost)
     stream.close()
 
 
@@ -89,8 +88,8 @@ class Talk:
 
     def __init__(self, room: Room | None = None) -> None:
         self.now = 100.0
-        self.facts: list[AudioFact] = []
-        self.mic = ScriptMic(room or Room(), self.facts.append, lambda: self.now)
+        self.events: list[ScriptBegan | ScriptEnded] = []
+        self.mic = ScriptMic(room or Room(), self.events.append, lambda: self.now)
 
     def hear(self, blocks: int, played: Block | None = None) -> Block:
         """So many steps; `played` sounds from the loudspeaker in the first of them."""
@@ -110,7 +109,7 @@ def test_a_sound_is_heard_whole_from_the_sample_it_is_due_at() -> None:
     start = round(0.0253 * 48_000)
     assert np.array_equal(heard[start : start + 1000], sound)
     assert not heard[:start].any() and not heard[start + 1000 :].any()
-    began, ended = talk.facts
+    began, ended = talk.events
     assert isinstance(began, ScriptBegan) and began.label == "hello"
     assert began.at == pytest.approx(100.0253, abs=2e-5)
     assert isinstance(ended, ScriptEnded) and ended.at == pytest.approx(100.05, abs=0.011)

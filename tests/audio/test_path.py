@@ -12,12 +12,13 @@ from tests.support.each import each
 from tests.support.nearly import nearly
 from tests.support.sources import PlayedOnce, SteadyTone
 from tests.support.speech import Sound, blocks, noise, silence, spoken
-from voicechat.audio import facts as fact
 from voicechat.audio.blocks import Frame, energy_db, mean_square, to_float, to_int16
+from voicechat.audio.devices import silent_cure
 from voicechat.audio.echo import PassThroughProcessor
 from voicechat.audio.levels import NOISE_LOWEST_DB, LevelMeter
 from voicechat.audio.mic_gate import MEMORY, MicGate
 from voicechat.audio.path import AudioPath, BargeInFacts
+from voicechat.core import events as on
 
 FACTS = BargeInFacts(min_playback=1.2, min_voice=0.25, cold_extra=0.2, cold_for=2.0, duck_after=0.1)
 
@@ -26,8 +27,10 @@ class Talk:
     """A path with a room: what it plays comes back as an echo, what the line pulls is kept."""
 
     def __init__(self, *, echo: float = 0.0, plain: bool = False) -> None:
-        self.facts: list[fact.AudioFact] = []
-        self.path = AudioPath(self.facts.append, processor=PassThroughProcessor() if plain else None)
+        self.told: list[tuple[float, on.AudioEvent]] = []
+        """What was posted, with the end of the block in which it was, in seconds: a held block waits for the next one."""
+        processor = PassThroughProcessor() if plain else None
+        self.path = AudioPath(lambda event: self.told.append((round(self.now, 6), event)), processor=processor)
         self.now = 0.0
         self.played: list[Sound] = []
         self.sent: list[Frame] = []
@@ -46,8 +49,8 @@ class Talk:
                 self.sent.append(self.path.pull())
         return self
 
-    def of(self, kind: type) -> list[fact.AudioFact]:
-        return [posted for posted in self.facts if isinstance(posted, kind)]
+    def of(self, kind: type) -> list[tuple[float, on.AudioEvent]]:
+        return [(at, event) for at, event in self.told if isinstance(event, kind)]
 
 
 def quiet(seconds: float) -> Sound:
@@ -58,23 +61,23 @@ def test_the_assistant_is_heard_falls_silent_and_is_heard_again_with_another_dev
     talk = Talk(plain=True)
     talk.path.set_source(PlayedOnce(np.concatenate([silence(0.5), noise(1.0, level=0.1)])))
     talk.hears(quiet(2.0))
-    assert talk.facts == [fact.AssistantHeard(nearly(0.51)), fact.AssistantFellSilent(nearly(1.6), nearly(1.5))]
+    assert talk.told == [(0.51, on.AssistantHeard()), (1.6, on.AssistantFellSilent(nearly(1.5)))]
     talk.path.set_source(PlayedOnce(noise(3.0, level=0.1)))
     talk.hears(quiet(1.0))
     talk.path.reset()
     talk.hears(quiet(1.0))
-    again = [fact.AssistantHeard, fact.AssistantFellSilent, fact.AssistantHeard]
-    assert [type(posted) for posted in talk.facts[2:]] == again
+    again = [on.AssistantHeard, on.AssistantFellSilent, on.AssistantHeard]
+    assert [type(event) for _, event in talk.told[2:]] == again
 
 
 def test_your_voice_is_noticed_while_the_mic_is_closed_and_nothing_of_it_is_sent() -> None:
     talk = Talk().hears(np.concatenate([quiet(1.0), spoken(1.0) + quiet(1.0), quiet(0.6)]))
-    (began,) = talk.of(fact.VoiceBegan)
-    (ended,) = talk.of(fact.VoiceEnded)
-    assert isinstance(began, fact.VoiceBegan)
-    assert isinstance(ended, fact.VoiceEnded)
+    ((_, began),) = talk.of(on.VoiceBegan)
+    ((_, ended),) = talk.of(on.VoiceEnded)
+    assert isinstance(began, on.VoiceBegan)
+    assert isinstance(ended, on.VoiceEnded)
     assert began.began_at == pytest.approx(1.0, abs=0.15)
-    assert ended.duration == pytest.approx(1.0, abs=0.2)
+    assert ended.voiced == pytest.approx(1.0, abs=0.2)
     assert not np.concatenate(talk.sent).any()
 
 
@@ -83,15 +86,14 @@ def test_talking_over_the_assistant_silences_it_without_asking_anybody() -> None
     talk.path.set_source(PlayedOnce(spoken(20.0, seed=5)))
     talk.path.set_barge_in(FACTS)
     talk.hears(quiet(5.0))
-    assert talk.of(fact.BargeInHappened) == []
+    assert talk.of(on.BargeInHappened) == []
     talk.hears(spoken(1.5, level=0.2, pitch=200.0, seed=9) + quiet(1.5))
-    (cut,) = talk.of(fact.BargeInHappened)
-    assert isinstance(cut, fact.BargeInHappened)
+    ((at, cut),) = talk.of(on.BargeInHappened)
+    assert isinstance(cut, on.BargeInHappened)
     assert cut.voice_began_at == pytest.approx(5.0, abs=0.2)  # as far as a voice may reach back
-    assert 0.249 <= cut.at - cut.voice_began_at <= 0.8
-    assert cut.heard == pytest.approx(cut.at, abs=0.15)
-    assert talk.of(fact.PlaybackFlushed) == [fact.PlaybackFlushed(cut.at, 0)]
-    silent_from = round(cut.at * 100) + 1
+    assert 0.249 <= at - cut.voice_began_at <= 0.8
+    assert talk.of(on.PlaybackFlushed) == [(at, on.PlaybackFlushed(0))]
+    silent_from = round(at * 100) + 1
     assert not np.concatenate(talk.played[silent_from:]).any()
 
 
@@ -104,7 +106,7 @@ def test_the_assistants_own_echo_never_interrupts_it_nor_is_sent_with_cancelling
     talk.path.set_barge_in(FACTS)
     talk.path.open_mic(0.0)
     talk.hears(quiet(12.0 if cancels else 5.0))
-    assert talk.of(fact.BargeInHappened) == []
+    assert talk.of(on.BargeInHappened) == []
     assert cancels or not np.concatenate(talk.sent[25:240]).any()
 
 
@@ -112,8 +114,8 @@ def test_with_barge_in_off_the_assistant_talks_on() -> None:
     talk = Talk()
     talk.path.set_source(SteadyTone())
     talk.hears(quiet(2.0)).hears(spoken(1.5))
-    assert talk.of(fact.VoiceBegan)
-    assert talk.of(fact.BargeInHappened) == []
+    assert talk.of(on.VoiceBegan)
+    assert talk.of(on.BargeInHappened) == []
     assert talk.played[-1].any()
 
 
@@ -127,7 +129,7 @@ def test_the_assistant_is_turned_down_for_a_voice_that_may_interrupt_and_up_agai
     assert float(np.max(talk.played[-1])) == pytest.approx(loud / 4, rel=0.05)
     talk.hears(quiet(1.0))
     assert float(np.max(talk.played[-1])) == pytest.approx(loud, rel=0.02)
-    assert [one.ducked for one in talk.of(fact.PlaybackDucked) if isinstance(one, fact.PlaybackDucked)] == [True, False]
+    assert [event for _, event in talk.of(on.PlaybackDucked)] == [on.PlaybackDucked(True), on.PlaybackDucked(False)]
 
 
 def test_after_an_interruption_the_next_answer_is_played_and_may_be_interrupted_too() -> None:
@@ -138,7 +140,7 @@ def test_after_an_interruption_the_next_answer_is_played_and_may_be_interrupted_
         talk.hears(quiet(1.5)).hears(spoken(0.8)).hears(quiet(0.8))
         assert not talk.played[-1].any()
         talk.path.begin_playback(generation)
-    assert len(talk.of(fact.BargeInHappened)) == 2
+    assert len(talk.of(on.BargeInHappened)) == 2
 
 
 def test_a_key_silences_at_the_next_block_and_says_so() -> None:
@@ -147,9 +149,9 @@ def test_a_key_silences_at_the_next_block_and_says_so() -> None:
     talk.hears(quiet(0.5))
     talk.path.flush()
     talk.hears(quiet(0.2))
-    assert talk.of(fact.PlaybackFlushed) == [fact.PlaybackFlushed(nearly(0.51), 0)]
+    assert talk.of(on.PlaybackFlushed) == [(0.51, on.PlaybackFlushed(0))]
     assert not np.concatenate(talk.played[51:]).any()
-    assert talk.of(fact.AssistantFellSilent) == [fact.AssistantFellSilent(nearly(0.6), nearly(0.5))]
+    assert talk.of(on.AssistantFellSilent) == [(0.6, on.AssistantFellSilent(nearly(0.5)))]
 
 
 def test_a_release_tells_when_the_last_sample_has_left() -> None:
@@ -158,8 +160,8 @@ def test_a_release_tells_when_the_last_sample_has_left() -> None:
     talk.hears(noise(0.5, level=0.1))
     talk.path.close_mic()
     talk.hears(noise(0.2, level=0.1))
-    (drained,) = talk.of(fact.UplinkDrained)
-    assert drained.at == pytest.approx(0.53, abs=0.03)
+    ((at, _),) = talk.of(on.UplinkDrained)
+    assert at == pytest.approx(0.53, abs=0.03)
     sent = np.concatenate(talk.sent)
     assert np.count_nonzero(sent) == pytest.approx(24_000, abs=50)
 
@@ -181,22 +183,22 @@ def test_an_open_real_mic_of_bit_exact_zeros_is_reported_once_and_its_return_too
     talk.hears(silence(7.0))
     talk.path.open_mic(0.0)
     talk.hears(silence(4.9))
-    assert talk.facts == [], "zeros from before it opened do not count"
+    assert talk.told == [], "zeros from before it opened do not count"
     talk.hears(silence(2.1))
-    assert talk.facts == [fact.MicFlat(nearly(12.0), nearly(5.0))]
+    assert talk.told == [(12.0, on.MicFlat(nearly(5.0), silent_cure()))]
     assert talk.path.snapshot().flat_for == pytest.approx(14.0)
     talk.hears(quiet(0.1))
-    assert talk.facts[1:] == [fact.MicLive(nearly(14.01))]
+    assert talk.told[1:] == [(14.02, on.MicLive())]
     file = Talk()
     file.path.open_mic(0.0)
-    assert file.hears(silence(7.0)).facts == []
+    assert file.hears(silence(7.0)).told == []
 
 
 def test_a_voice_that_the_lost_device_cut_off_is_ended() -> None:
     talk = Talk().hears(quiet(0.5)).hears(spoken(0.6))
     talk.path.reset()
     talk.hears(silence(0.01))
-    assert talk.of(fact.VoiceEnded)
+    assert talk.of(on.VoiceEnded)
 
 
 def test_the_snapshot_shows_both_levels_and_volume_and_deafness_reach_the_loudspeaker() -> None:
@@ -223,15 +225,13 @@ def test_processing_is_switched_while_talking_from_the_next_block_on_and_says_so
     assert talk.path.snapshot().echo_name == "webrtc echo+noise+gain"
     talk.hears(quiet(0.01))
     assert talk.path.snapshot().echo_name == "webrtc gain"
-    assert talk.of(fact.ProcessingChanged) == [
-        fact.ProcessingChanged(nearly(0.51), "AEC3", hears_over_playback=True),
-        fact.ProcessingChanged(nearly(0.51), "headphones: echo cancelling off", hears_over_playback=True),
+    assert talk.of(on.EchoChanged) == [
+        (0.51, on.EchoChanged("AEC3", hears_over_playback=True)),
+        (0.51, on.EchoChanged("headphones: echo cancelling off", hears_over_playback=True)),
     ]
     talk.path.set_processing(headphones=False, echo=False)
     talk.hears(quiet(0.01))
-    assert talk.facts[-1] == fact.ProcessingChanged(
-        nearly(0.52), "echo cancelling off: half duplex", hears_over_playback=False
-    )
+    assert talk.told[-1] == (0.52, on.EchoChanged("echo cancelling off: half duplex", hears_over_playback=False))
 
 
 # What a meter shows, what counts as noise, and the conversions at the ends of the path

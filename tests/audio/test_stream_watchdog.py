@@ -16,11 +16,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.support.nearly import nearly
 from tests.support.sources import SteadyTone
 from tests.support.speech import Sound
 from tests.support.vaudio import until
-from voicechat.audio import facts as fact
 from voicechat.audio.blocks import Frame
 from voicechat.audio.buffering import Buffering
 from voicechat.audio.devices import BLUETOOTH_NOTE, Device, DeviceList
@@ -30,6 +28,7 @@ from voicechat.audio.path import AudioPath
 from voicechat.audio.portaudio import Callback, OpenStream, StreamTimes
 from voicechat.audio.stream_counters import GAP, INPUT_OVERFLOW, OUTPUT_UNDERFLOW, StreamCounts
 from voicechat.audio.stream_watchdog import Stutter
+from voicechat.core import events as on
 from voicechat.errors import AudioDeviceError
 
 
@@ -116,9 +115,9 @@ class Machine:
     def __init__(self, opener: FakeOpener | None = None, mic: str | None = "usb", speaker: str | None = "box") -> None:
         self.now = 100.0
         self.seen = Seen()
-        self.facts: list[fact.AudioFact] = []
+        self.events: list[on.AudioEvent] = []
         self.opener = opener or FakeOpener()
-        self.path = AudioPath(self.facts.append, processor=PassThroughProcessor())
+        self.path = AudioPath(self.events.append, processor=PassThroughProcessor())
         self.stream = DuplexStream(self.path, mic=mic, speaker=speaker, opener=self.opener, clock=lambda: self.now)
 
     @property
@@ -130,8 +129,8 @@ class Machine:
         self.stream.check(self.now)
         self.stream.settle(5.0)
 
-    def of(self, kind: type) -> list[fact.AudioFact]:
-        return [posted for posted in self.facts if isinstance(posted, kind)]
+    def of(self, kind: type) -> list[on.AudioEvent]:
+        return [posted for posted in self.events if isinstance(posted, kind)]
 
 
 @pytest.fixture
@@ -180,17 +179,17 @@ __all__ = ["machine", "watched"]
 def test_no_callback_for_half_a_second_is_a_lost_device_that_is_reopened_at_once(machine: Machine) -> None:
     machine.device.call()
     machine.check(0.4)
-    assert machine.of(fact.StreamLost) == []
+    assert machine.of(on.DeviceLost) == []
     machine.check(0.1)
-    assert machine.of(fact.StreamLost) == [fact.StreamLost(nearly(100.5), "the sound device stopped asking for sound")]
+    assert machine.of(on.DeviceLost) == [on.DeviceLost("box", "the sound device stopped asking for sound")]
     assert "close" in machine.opener.streams[0].calls
     machine.check(0.1)
-    assert machine.of(fact.StreamRestored) == [fact.StreamRestored(nearly(100.6), "usb")]
+    assert machine.of(on.DeviceOpened) == [on.DeviceOpened("usb", "box")]
     assert (len(machine.opener.streams), machine.path.snapshot().restarts) == (2, 1)
     machine.check(0.9)
-    assert len(machine.of(fact.StreamLost)) == 1, "a device that never called has one second"
+    assert len(machine.of(on.DeviceLost)) == 1, "a device that never called has one second"
     machine.check(0.1)
-    assert len(machine.of(fact.StreamLost)) == 2
+    assert len(machine.of(on.DeviceLost)) == 2
 
 
 def test_a_stream_that_ended_by_itself_is_noticed_at_the_next_look(machine: Machine) -> None:
@@ -199,7 +198,7 @@ def test_a_stream_that_ended_by_itself_is_noticed_at_the_next_look(machine: Mach
     dead.call()
     dead.finished()
     machine.check(0.05)
-    assert machine.of(fact.StreamLost) == [fact.StreamLost(nearly(100.05), "the sound device ended the stream")]
+    assert machine.of(on.DeviceLost) == [on.DeviceLost("box", "the sound device ended the stream")]
     assert not dead.call().any(), "a late callback of it plays nothing"
 
 
@@ -213,11 +212,11 @@ def test_the_wished_device_is_awaited_with_growing_pauses_before_another_is_take
         machine.check(0.1)
         if len(machine.opener.wishes) > before:
             tried.append(machine.now)
-        if machine.of(fact.StreamRestored):
+        if machine.of(on.DeviceOpened):
             break
     assert np.diff(tried) == pytest.approx([BACK_OFF[1]], abs=0.11)
     assert machine.opener.wishes[-1] == ("default", "box")
-    assert machine.of(fact.StreamRestored) == [fact.StreamRestored(nearly(machine.now), "default")]
+    assert machine.of(on.DeviceOpened) == [on.DeviceOpened("default", "box")]
     assert "no usb" in machine.stream.problem
 
 
@@ -228,12 +227,12 @@ def test_who_keeps_waiting_gets_no_other_device_and_the_lost_one_when_it_returns
     machine.stream.keep_waiting()
     for _ in range(150):
         machine.check(0.1)
-    assert not machine.of(fact.StreamRestored)
+    assert not machine.of(on.DeviceOpened)
     machine.opener.refused = set()
     for _ in range(round(BACK_OFF[-1] / 0.1) + 1):
         machine.check(0.1)
     assert machine.opener.wishes[-1] == ("usb", "box")
-    assert len(machine.of(fact.StreamRestored)) == 1
+    assert len(machine.of(on.DeviceOpened)) == 1
 
 
 def test_after_several_attempts_one_side_alone_is_better_than_none(machine: Machine) -> None:
@@ -241,7 +240,7 @@ def test_after_several_attempts_one_side_alone_is_better_than_none(machine: Mach
     machine.device.finished()
     for _ in range(120):
         machine.check(0.1)
-        if machine.of(fact.StreamRestored):
+        if machine.of(on.DeviceOpened):
             break
     assert machine.opener.wishes[-1] == (None, "box")
     assert machine.path.snapshot().mic_name == "none"
@@ -257,7 +256,7 @@ def test_while_a_device_is_lost_requests_are_carried_out_and_the_line_goes_on(ma
 
     def has_drained() -> bool:
         machine.path.pull()
-        return bool(machine.of(fact.UplinkDrained))
+        return bool(machine.of(on.UplinkDrained))
 
     until(has_drained, 5.0, "nobody carried the request out")
     assert not machine.path.snapshot().gate_open
@@ -275,7 +274,7 @@ def test_a_thread_that_spins_is_cured_by_abort_and_start_and_a_busy_one_left_alo
         machine.device.call()
         machine.check()
     assert machine.device.calls[:3] == calls
-    assert (len(machine.opener.streams), machine.of(fact.StreamLost)) == (1, [])
+    assert (len(machine.opener.streams), machine.of(on.DeviceLost)) == (1, [])
     assert (machine.path.snapshot().restarts >= 1) is (len(calls) > 1)
 
 
@@ -283,12 +282,12 @@ def test_a_stream_with_a_tenth_of_its_sound_restarts_once_then_is_lost(machine: 
     run(machine, 3.0)
     run(machine, 2.5, calls=1)
     assert machine.device.calls == ["start", "abort", "start"]
-    assert machine.of(fact.StreamLost) == []
+    assert machine.of(on.DeviceLost) == []
     run(machine, 2.2, calls=1)
-    reasons = [lost.reason for lost in machine.facts if isinstance(lost, fact.StreamLost)]
+    reasons = [lost.reason for lost in machine.events if isinstance(lost, on.DeviceLost)]
     assert reasons == ["the sound device delivers only 10 % of its sound"]
     run(machine, 5.0)
-    assert len(machine.opener.streams) == 2 and machine.of(fact.StreamRestored)
+    assert len(machine.opener.streams) == 2 and machine.of(on.DeviceOpened)
     assert machine.device.calls == ["start"]
 
 
@@ -341,11 +340,11 @@ def test_a_defect_in_the_path_is_told_and_survived(machine: Machine) -> None:
     machine.device.call()
     machine.path.set_source(None)
     machine.check(0.1)
-    (lost,) = machine.of(fact.StreamLost)
-    assert isinstance(lost, fact.StreamLost)
+    (lost,) = machine.of(on.DeviceLost)
+    assert isinstance(lost, on.DeviceLost)
     assert "ZeroDivisionError" in lost.reason
     machine.check(0.1)
-    assert machine.of(fact.StreamRestored)
+    assert machine.of(on.DeviceOpened)
 
 
 def test_a_lost_microphone_is_taken_again_within_5_s_of_its_return(watched: Machine) -> None:
@@ -359,9 +358,9 @@ def test_a_lost_microphone_is_taken_again_within_5_s_of_its_return(watched: Mach
     watched.opener.refused = set()
     watched.seen.latest = listed("default", "usb", "box")
     run(watched, 0.5)
-    back = watched.of(fact.StreamRestored)[-1]
-    assert isinstance(back, fact.StreamRestored)
-    assert (back.name, back.why) == ("usb", "usb is there again")
+    back = watched.of(on.DeviceOpened)[-1]
+    assert isinstance(back, on.DeviceOpened)
+    assert (back.mic, back.why) == ("usb", "usb is there again")
     assert watched.opener.wishes[-1] == ("usb", "box")
     assert watched.stream.problem == ""
 
@@ -372,7 +371,7 @@ def stutter_hints(machine: Machine, times: int, every: float) -> list[str]:
         run(machine, every)
         machine.device.call(flags=OUTPUT_UNDERFLOW)
         machine.check()
-    return [told.hint for told in machine.facts if isinstance(told, fact.DeviceHint) and "dropouts" in told.reason]
+    return [told.text for told in machine.events if isinstance(told, on.SoundNoted) and "dropouts" in told.text]
 
 
 def test_only_a_response_that_stutters_is_reported_once_with_its_cure(machine: Machine) -> None:
@@ -409,8 +408,8 @@ def test_without_a_sound_server_the_systems_new_default_is_opened_by_us(watched:
     opened = len(watched.opener.wishes)
     watched.seen.latest = listed("default", "usb", "box", default="usb")
     run(watched, 0.5)
-    told = watched.of(fact.StreamRestored)[-1]
-    assert isinstance(told, fact.StreamRestored)
+    told = watched.of(on.DeviceOpened)[-1]
+    assert isinstance(told, on.DeviceOpened)
     assert told.why == "the system's default is now usb"
     assert len(watched.opener.wishes) == opened + 1
 
@@ -422,8 +421,8 @@ def test_devices_are_changed_while_talking_and_the_old_ones_given_back(watched: 
     watched.check(0.1)
     assert old.calls == ["start", "close"]
     assert watched.opener.wishes[-1] == ("headset", "box")
-    assert watched.facts[-1] == fact.StreamRestored(nearly(watched.now), "headset", "as you chose")
-    assert watched.of(fact.StreamLost) == []
+    assert watched.events[-1] == on.DeviceOpened("headset", "box", why="as you chose")
+    assert watched.of(on.DeviceLost) == []
     assert watched.path.snapshot().mic_name == "headset"
 
 
@@ -431,16 +430,16 @@ def test_a_choice_that_cannot_be_had_keeps_the_devices_and_both_sides_can_be_giv
     watched.opener.refused = {"headset"}
     watched.stream.change("headset", None)
     watched.check(0.1)
-    refused = fact.DeviceHint(nearly(watched.now), "no headset; nothing was changed", "plug it in")
-    assert watched.of(fact.DeviceHint) == [refused]
+    refused = on.SoundNoted("no headset; nothing was changed · plug it in", code="device_note")
+    assert watched.of(on.SoundNoted) == [refused]
     assert watched.stream.mic_name == "usb"
     run(watched, 1.0)
-    assert watched.of(fact.DeviceProblem) == watched.of(fact.StreamLost) == []
+    assert watched.of(on.DeviceMissing) == watched.of(on.DeviceLost) == []
     watched.stream.change("none", "none")
     watched.check(0.1)
     assert (watched.stream.mic_name, watched.stream.speaker_name) == ("none", "none")
     watched.path.set_source(SteadyTone())
-    until(lambda: bool(watched.of(fact.AssistantHeard)), 5.0, "nothing runs")
+    until(lambda: bool(watched.of(on.AssistantHeard)), 5.0, "nothing runs")
     watched.stream.change("default", "default")
     watched.check(0.1)
     assert watched.stream.mic_name == "default"
@@ -458,9 +457,9 @@ def test_a_bluetooth_microphone_is_warned_of_once() -> None:
     machine.stream.start()
     machine.device.finished()
     run(machine, 2.0)
-    (hint,) = machine.of(fact.DeviceHint)
-    assert isinstance(hint, fact.DeviceHint)
-    assert hint.reason.startswith("AirPods is the microphone. Bluetooth")
+    (hint,) = machine.of(on.SoundNoted)
+    assert isinstance(hint, on.SoundNoted)
+    assert hint.text.startswith("AirPods is the microphone. Bluetooth")
     machine.stream.close()
 
 
@@ -469,7 +468,7 @@ def test_closing_gives_the_devices_back_and_later_looks_do_nothing(machine: Mach
     machine.stream.close()
     assert machine.device.calls == ["start", "close"]
     machine.check(10.0)
-    assert machine.facts == []
+    assert machine.events == []
 
 
 def test_a_repair_that_never_returns_is_measured_and_blocks_nothing(machine: Machine) -> None:
@@ -505,23 +504,23 @@ def refusing(*refused: str, is_hopeless: bool = False) -> Iterator[Machine]:
 def test_a_missing_microphone_gives_way_to_the_default_and_without_one_answers_are_still_heard() -> None:
     with refusing("usb") as machine:
         assert machine.opener.wishes[-1] == ("default", "box")
-        (told,) = machine.facts
-        assert isinstance(told, fact.DeviceHint)
-        assert told.reason == "no usb; microphone default, loudspeaker box meanwhile"
+        (told,) = machine.events
+        assert isinstance(told, on.SoundNoted)
+        assert told.text == "no usb; microphone default, loudspeaker box meanwhile · plug it in"
     with refusing("usb", "default") as machine:
         assert machine.opener.wishes[-1] == (None, "box")
-        assert machine.facts == [fact.DeviceProblem(100.0, "no usb", "plug it in")]
+        assert machine.events == [on.DeviceMissing("no usb", "plug it in")]
         assert (machine.stream.problem, machine.stream.mic_name) == ("no usb\n  plug it in", "none")
 
 
 def test_without_any_device_one_that_appears_is_taken_and_without_the_library_nothing_is_tried() -> None:
     with refusing("usb", "box", "default") as machine:
-        assert len(machine.of(fact.DeviceProblem)) == 1
+        assert len(machine.of(on.DeviceMissing)) == 1
         machine.path.close_mic()
         machine.check(1.0)
         machine.opener.refused = set()
         machine.check(5.0)
-        assert machine.of(fact.StreamRestored) and machine.stream.problem == ""
+        assert machine.of(on.DeviceOpened) and machine.stream.problem == ""
     with refusing("usb", "box", "default", is_hopeless=True) as machine:
         tried = len(machine.opener.wishes)
         machine.check(60.0)
@@ -569,7 +568,7 @@ def test_the_callback_keeps_no_memory(talking: Machine) -> None:
     gc.collect()
     after, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    talking.facts.clear()
+    talking.events.clear()
     assert after - before < 100_000
     assert peak - before < 1_000_000
     talking.stream.close()

@@ -16,7 +16,7 @@ from tests.bench.bars import Figure, judge, options
 from tests.bench.echo_cases import NEVER, Moved, TalkOver, alone, return_loss
 from tests.bench.rooms import Acoustics, rooms
 from tests.bench.voices import SPEECH, Sound, assistants, recordings
-from voicechat.audio.facts import SelfEcho
+from voicechat.core.events import SelfEchoHeard
 
 ECHO_LEVELS = (-20.0, -14.0, -8.0)
 """dB of the echo against what is played: a laptop on a desk, a loudspeaker beside the microphone."""
@@ -109,7 +109,7 @@ class Bench:
             ran = alone(far, rng.choice(self.rooms), echo_db, each, number + 1)
             cuts += len(ran.cuts)
             voices += ran.voices
-            self.told += sum(isinstance(fact, SelfEcho) for fact in ran.facts)
+            self.told += sum(isinstance(event, SelfEchoHeard) for _, event in ran.posted)
             self.cpu.append(ran.cpu / ran.steps)
         yield Figure(f"{what}: false barge-ins in {total:.0f} s", [cuts], "", "sum", 0.0)
         yield Figure("   false voices", [voices], "", "sum")

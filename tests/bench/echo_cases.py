@@ -12,8 +12,8 @@ from tests.bench.voices import Sound, level, onset
 from tests.support.sources import PlayedOnce
 from voicechat.audio.blocks import BLOCK, BLOCK_SECONDS, SAMPLE_RATE, mean_square
 from voicechat.audio.echo import Processing, make_processor
-from voicechat.audio.facts import AudioFact, BargeInHappened, VoiceBegan
 from voicechat.audio.path import AudioPath, BargeInFacts
+from voicechat.core.events import AudioEvent, BargeInHappened, VoiceBegan
 from voicechat.core.policy import TurnPolicy
 
 POLICY = TurnPolicy()
@@ -39,19 +39,24 @@ NEVER = float("inf")
 class Ran:
     """What one conversation came to."""
 
-    facts: list[AudioFact] = field(default_factory=list)
+    posted: list[tuple[int, AudioEvent]] = field(default_factory=list)
+    """What the path told, with the step."""
     cpu: float = 0.0
     """Processor seconds of all steps."""
     steps: int = 0
 
+    def post(self, event: AudioEvent) -> None:
+        self.posted.append((self.steps, event))
+
     @property
-    def cuts(self) -> list[BargeInHappened]:
-        return [fact for fact in self.facts if isinstance(fact, BargeInHappened)]
+    def cuts(self) -> list[float]:
+        """When it was cut in, in seconds."""
+        return [step * BLOCK_SECONDS for step, event in self.posted if isinstance(event, BargeInHappened)]
 
     @property
     def voices(self) -> int:
         """Voices that the detector took for a person's."""
-        return sum(isinstance(fact, VoiceBegan) for fact in self.facts)
+        return sum(isinstance(event, VoiceBegan) for _, event in self.posted)
 
 
 def run(path: AudioPath, ran: Ran, far: Sound, near: Sound, room: Room, *, stop_at_cut: bool = False) -> Ran:
@@ -115,10 +120,10 @@ class TalkOver:
 def alone(far: Sound, acoustics: Acoustics, echo_db: float, seconds: float, seed: int) -> Ran:
     """Nobody but the assistant, for so long."""
     voice = np.roll(level(far, PLAYED), -seed * 7919)
-    facts: list[AudioFact] = []
+    ran = Ran()
     mic = pink(seconds, ROOM_NOISE, seed)
     played = np.resize(voice, len(mic)).astype(np.float32)
-    return run(AudioPath(facts.append), Ran(facts), played, mic, Room(acoustics, echo_db))
+    return run(AudioPath(ran.post), ran, played, mic, Room(acoustics, echo_db))
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,9 +158,9 @@ def _in_a_room(near: Sound, begin: float, seed: int) -> Sound:
 
 def _silenced_at(far: Sound, mic: Sound, room: Room) -> float:
     """When the assistant was interrupted, seconds from the start; `NEVER` when it talked on."""
-    facts: list[AudioFact] = []
-    ran = run(AudioPath(facts.append), Ran(facts), far, mic, room, stop_at_cut=True)
-    return ran.cuts[0].at if ran.cuts else NEVER
+    ran = Ran()
+    run(AudioPath(ran.post), ran, far, mic, room, stop_at_cut=True)
+    return ran.cuts[0] if ran.cuts else NEVER
 
 
 def return_loss(far: Sound, acoustics: Acoustics, echo_db: float, seconds: float = 12.0) -> float:

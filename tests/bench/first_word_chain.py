@@ -20,11 +20,11 @@ from tests.bench.rooms import Acoustics, Room
 from tests.support.sources import PlayedOnce
 from tests.support.speech import Sound, noise, silence
 from voicechat.audio.blocks import BLOCK, FRAME, SAMPLE_RATE
-from voicechat.audio.facts import AudioFact, BargeInHappened
 from voicechat.audio.jitter_buffer import JitterBuffer
 from voicechat.audio.opus import OpusDecoder, OpusEncoder
 from voicechat.audio.path import AudioPath
 from voicechat.audio.sound_format import Resampler
+from voicechat.core.events import AudioEvent, BargeInHappened, UplinkDrained
 from voicechat.local_server.conversation import Recognise
 from voicechat.local_server.dialogue import Dialogue
 from voicechat.local_server.listening import Ears
@@ -122,9 +122,9 @@ class Scene:
     def __init__(
         self, engine: SpeechEngine, near: Sound, far: Sound | None, *, is_push_to_talk: bool = False, seed: int = 1
     ) -> None:
-        self.facts: list[AudioFact] = []
+        self.posted: list[tuple[float, AudioEvent]] = []
         self.server = Server(engine, is_push_to_talk=is_push_to_talk)
-        self.path = AudioPath(self.facts.append)
+        self.path = AudioPath(lambda event: self.posted.append((self.now, event)))
         self.now = 0.0
         self._near = near + noise(len(near) / SAMPLE_RATE + 0.01, level=0.0003, seed=seed)[: len(near)]
         self._room, self._echo = Room(ROOMS[seed % len(ROOMS)], ECHO_DB), np.zeros(BLOCK, np.float32)
@@ -183,22 +183,23 @@ def barge_in(engine: SpeechEngine, near: Sound, onset: float, far: Sound, at: fl
     """Somebody cuts in `at` seconds into an answer; hands-free, turns are the server's."""
     scene = Scene(engine, np.concatenate([silence(at - onset), near, silence(_AFTER + 0.6)]), far, seed=seed)
     grant: BargeInHappened | None = None
+    granted_at = 0.0
     open_at, may_cut_in = np.inf, False
     while not scene.is_over:
         if not may_cut_in and scene.now > at - 1.0:
             may_cut_in = True
             scene.path.set_barge_in(FACTS)
         scene.step()
-        found = next((fact for fact in scene.facts if isinstance(fact, BargeInHappened)), None)
+        found = next(((at, event) for at, event in scene.posted if isinstance(event, BargeInHappened)), None)
         if found is not None and grant is None:
-            grant, open_at = found, scene.now + LOOP
+            (granted_at, grant), open_at = found, scene.now + LOOP
             scene.path.set_barge_in(None)
         if grant is not None and scene.now >= open_at:
             core_now, open_at = open_at - 0.005, np.inf
             scene.path.open_mic(core_now - grant.voice_began_at + POLICY.pre_roll + POLICY.late_notice)
     heard = scene.heard()
     if grant is not None:
-        heard.granted_after, heard.voice_late = grant.at - at, grant.voice_began_at - at
+        heard.granted_after, heard.voice_late = granted_at - at, grant.voice_began_at - at
     return heard
 
 
@@ -231,7 +232,7 @@ def push_to_talk(
                     scene.path.open_mic(when - noticed_at + POLICY.pre_roll)
                 case _:
                     scene.path.close_mic()
-        if any(type(fact).__name__ == "UplinkDrained" for fact in scene.facts) and commit_at == np.inf:
+        if any(isinstance(event, UplinkDrained) for _, event in scene.posted) and commit_at == np.inf:
             commit_at = scene.now + LOOP
         if scene.now >= commit_at:
             scene.server.tell("input_audio_buffer.commit", scene.now)

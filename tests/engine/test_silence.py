@@ -23,7 +23,7 @@ from voicechat.core.policy import TurnPolicy
 from voicechat.core.step import next_deadline, step
 from voicechat.engine.link import Command
 from voicechat.engine.service import Service, TalkScene
-from voicechat.engine.sound_desk import Sound, core_event
+from voicechat.engine.sound_desk import Sound
 
 LOUD = 0.1
 SILENT = 0.001
@@ -38,18 +38,13 @@ class Loudspeaker:
         self.now = 0.0
         self.effects: list[Effect] = []
         self._events: deque[Event] = deque()
-        self.path = AudioPath(self._take, processor=PassThroughProcessor())
+        self.path = AudioPath(self._events.append, processor=PassThroughProcessor())
         self.sound = Sound(self.path, self.policy)
         self.tone = SteadyTone()
         self.tone.is_silent = True
         self.path.set_source(self.tone)
         self._reader = Service.__new__(Service)
         self._reader._talk = SimpleNamespace(path=self.path)  # type: ignore[assignment]
-
-    def _take(self, fact: object) -> None:
-        event = core_event(fact, lambda: "Loudspeaker")  # type: ignore[arg-type]
-        if event is not None:
-            self._events.append(event)
 
     def tell(self, event: Event) -> None:
         result = step(self.state, event, self.now, self.policy)

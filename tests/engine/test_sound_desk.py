@@ -8,14 +8,14 @@ from pathlib import Path
 
 from voicechat.audio.devices import Device, DeviceList
 from voicechat.audio.echo import Processing, make_processor
-from voicechat.audio.facts import AudioFact
+from voicechat.audio.open import CHOSEN, REFUSED
 from voicechat.audio.path import AudioPath
 from voicechat.config.device_memory import DeviceMemory, read_memory, write_memory
 from voicechat.config.load import load_settings
 from voicechat.config.settings import Settings
 from voicechat.core import user_events as did
 from voicechat.core.events import Event
-from voicechat.engine.sound_desk import CHOSEN, REFUSED, SideWish, SoundDesk
+from voicechat.engine.sound_desk import SideWish, SoundDesk
 
 
 def device(name: str, *, is_default: bool = False, stands_for: str = "") -> Device:
@@ -38,8 +38,7 @@ class Stage:
         self.told: list[Event] = []
         self.changes: list[tuple[str, str]] = []
         self.listed = LISTED
-        facts: list[AudioFact] = []
-        self.path = AudioPath(facts.append, processor=make_processor(Processing(echo=False, headphones=True)))
+        self.path = AudioPath(self.told.append, processor=make_processor(Processing(echo=False, headphones=True)))
         self.desk = SoundDesk(
             settings or Settings(), self.path, self.file, tell=self.told.append, look=lambda: self.listed
         )

@@ -23,15 +23,19 @@ from __future__ import annotations
 import math
 from collections import deque
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from voicechat.audio.blocks import BLOCK, BLOCK_SECONDS, Block, mean_square
 from voicechat.audio.echo import VoiceProcessor
-from voicechat.audio.facts import EchoMode, SelfEcho
 from voicechat.audio.voice_activity import VoiceTracker
+from voicechat.core.events import SelfEchoHeard
 
+EchoMode = Literal["cancelled", "headphones", "shut"]
+"""How the loudspeaker is kept from being taken for a voice: by the canceller, because headphones are worn, or by
+shutting the microphone while it plays."""
 _THINNED = 80
 """Samples of a block at 8 kHz: voices and small loudspeakers have nothing above that matters here."""
 _SUM = np.ones(BLOCK // _THINNED, dtype=np.float32)
@@ -226,10 +230,8 @@ class EchoWatch:
             return _EVERY_IN_DOUBT
         return _EVERY if self.is_coupled or self._misses >= _REMEMBERED else _EVERY_UNKNOWN
 
-    def judge(
-        self, now: float, mode: EchoMode, place: tuple[str, ...], *, is_cold: bool, noise_db: float
-    ) -> SelfEcho | None:
-        """Measure the echo anew; a fact when the loudspeaker is taken for a voice and `place` was not told so yet.
+    def judge(self, mode: EchoMode, place: tuple[str, ...], *, is_cold: bool, noise_db: float) -> SelfEchoHeard | None:
+        """Measure the echo anew; an event when the loudspeaker is taken for a voice and `place` was not told so yet.
 
         `place` names devices and processing. The leaks of a cold canceller are not held against it.
         """
@@ -256,7 +258,7 @@ class EchoWatch:
             return None
         self._told = situation
         cancelled = self.coupling.loss_db if mode == "cancelled" else None
-        return SelfEcho(now, level, delay, max(0.0, cancelled or 0.0), mode)
+        return SelfEchoHeard(level, delay, max(0.0, cancelled or 0.0), mode)
 
     def look_again(self, lasted: float) -> bool:
         """Whether a voice of so many seconds still is what was played, after cancelling; asked before it is believed.

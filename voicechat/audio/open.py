@@ -29,7 +29,6 @@ from voicechat.audio.device_watch import (
     worth_trying,
 )
 from voicechat.audio.devices import BLUETOOTH_NOTE, Device
-from voicechat.audio.facts import DeviceHint, DeviceProblem, StreamLost, StreamRestored
 from voicechat.audio.files import WavMic, WavSpeaker
 from voicechat.audio.paced_stream import FileEnds, MicSource, Pacer
 from voicechat.audio.path import AudioPath
@@ -46,6 +45,7 @@ from voicechat.audio.script_mic import ScriptMic, is_script
 from voicechat.audio.sound_format import RateBridge
 from voicechat.audio.stream_counters import GAP, StreamCounters, Tally
 from voicechat.audio.stream_watchdog import STUTTER_CURE, STUTTER_UNAVOIDABLE, STUTTERS, StreamWatchdog, Stutter
+from voicechat.core.events import DeviceLost, DeviceMissing, DeviceOpened, SoundNoted
 from voicechat.errors import AudioDeviceError
 
 _EARS = 2
@@ -116,6 +116,8 @@ def _spread(fill: Samples, block: Block) -> None:
 
 BACK_OFF = (0.0, 0.5, 1.0, 2.0)
 """Seconds before each attempt to reopen; the last one repeats (R26), so a device is used 3 s after its return."""
+CHOSEN, REFUSED = "as you chose", "nothing was changed"
+"""Why sound runs again after a choice."""
 HEALTHY_AFTER = 5.0  # seconds of running after which the next loss starts the back-off anew
 FOLLOW_AFTER = 2.0  # seconds before devices are watched: the start has better things to do
 
@@ -123,8 +125,8 @@ FOLLOW_AFTER = 2.0  # seconds before devices are watched: the start has better t
 class DuplexStream:
     """A microphone and a loudspeaker, or one of them, or none, with files or nothing on the other side.
 
-    `start` never raises: what cannot be opened becomes `problem` and a fact, the rest runs, and where nothing could be
-    opened `check` keeps trying. `watcher` tells which devices there are; without one nothing is followed.
+    `start` never raises: what cannot be opened becomes `problem` and an event, the rest runs, and where nothing could
+    be opened `check` keeps trying. `watcher` tells which devices there are; without one nothing is followed.
     """
 
     def __init__(
@@ -298,9 +300,7 @@ class DuplexStream:
         mic = self._open_ends.mic
         if mic is not None and mic.note == BLUETOOTH_NOTE and mic.title not in self._hinted:
             self._hinted |= {mic.title}
-            self._path.post(
-                DeviceHint(self._clock(), f"{mic.title} is the microphone. {mic.note}", "--mic chooses another")
-            )
+            self._note(f"{mic.title} is the microphone. {mic.note}", "--mic chooses another")
 
     def _tell_shortfall(self, error: AudioDeviceError) -> None:
         """A wish was not fulfilled: a problem where a side is missing now, else a hint which other device is used."""
@@ -308,10 +308,18 @@ class DuplexStream:
             self._wishes[1] is not None and self._open_ends.speaker is None
         )
         if lacks:
-            self._path.post(DeviceProblem(self._clock(), error.message, error.hint))
+            self._path.post(DeviceMissing(error.message, error.hint))
             return
         used = f"microphone {self.mic_name}, loudspeaker {self.speaker_name} meanwhile"
-        self._path.post(DeviceHint(self._clock(), f"{error.message}; {used}", error.hint))
+        self._note(f"{error.message}; {used}", error.hint)
+
+    def _note(self, reason: str, hint: str) -> None:
+        """Something about a device that is worth a sentence; the sound runs."""
+        self._path.post(SoundNoted(" · ".join(filter(None, (reason, hint))), code="device_note"))
+
+    def _tell_of_return(self, why: str) -> None:
+        """Sound runs again, perhaps on other devices."""
+        self._path.post(DeviceOpened(self.mic_name, self._path.speaker_name, why=why))
 
     def _let_go(self) -> None:
         """Close the stream, whatever state it is in; what it still calls is not heard."""
@@ -329,7 +337,7 @@ class DuplexStream:
         self._generation += 1
         self._retry_at = now + self._next_back_off()
         self._tally.lost()
-        self._path.post(StreamLost(now, reason))
+        self._path.post(DeviceLost(self._path.speaker_name, reason))
         self._aside(self._retire)
 
     def _reopen(self) -> None:
@@ -345,7 +353,7 @@ class DuplexStream:
             self._waits = False
             self._path.restarts += 1
             self._tally.restarted()
-            self._path.post(StreamRestored(now, self.mic_name, why))
+            self._tell_of_return(why)
             self.problem = str(error) if error is not None else ""
         elif error is not None:
             self._put_off(now, error)
@@ -367,10 +375,10 @@ class DuplexStream:
         if refusal is None:
             self._take_wishes(asked)
             return
-        self._path.post(DeviceHint(self._clock(), f"{refusal.message}; nothing was changed", refusal.hint))
+        self._note(f"{refusal.message}; {REFUSED}", refusal.hint)
         if self._wishes != (None, None):
             again = [self._wishes, *fallbacks(self._wishes), *halves(self._wishes)]
-            self._bring_back(self._open_one_of(again, refresh=False), "nothing was changed")
+            self._bring_back(self._open_one_of(again, refresh=False), REFUSED)
 
     def _take_wishes(self, asked: Wishes) -> None:
         """They are fulfilled. A device in the place of a sound file: the file is done."""
@@ -378,9 +386,9 @@ class DuplexStream:
         self._ends.drop(mic=asked[0] is not None, speaker=asked[1] is not None)
         if asked == (None, None):
             self._open_ends, self.problem = OpenEnds(), ""
-            self._path.post(StreamRestored(self._clock(), self.mic_name, "as you chose"))
+            self._tell_of_return(CHOSEN)
         self._tell_names()
-        self._bring_back(None, "as you chose")
+        self._bring_back(None, CHOSEN)
 
     def _kick(self) -> None:
         """Abort and start the same stream: 1 to 2 ms, and the spin is over."""
@@ -434,17 +442,17 @@ class DuplexStream:
     def _look_around(self, now: float) -> None:
         if self._stutter.is_news(self._tally.underflows, now, is_quiet=self._path.is_quiet):
             cure = STUTTER_UNAVOIDABLE if self._buffering == BUFFERING["high"] else STUTTER_CURE
-            self._path.post(DeviceHint(now, STUTTERS, cure))
+            self._note(STUTTERS, cure)
         if self._attempts and now - self._watchdog.started_at >= HEALTHY_AFTER:
             self._attempts = 0
         if now - self._began_at < FOLLOW_AFTER:
             return
-        self._take_moved(self._follower.moved(self._open_ends), now)
+        self._take_moved(self._follower.moved(self._open_ends))
         why = self._follower.reason_to_switch(self._wishes, self._open_ends, now)
         if why:
             self._aside(lambda: self._switch(why))
 
-    def _take_moved(self, ends: OpenEnds, now: float) -> None:
+    def _take_moved(self, ends: OpenEnds) -> None:
         """The sound server put another device behind ours; delay and room are new, the stream is the same."""
         before = (self.mic_name, self.speaker_name)
         self._open_ends = ends
@@ -452,7 +460,7 @@ class DuplexStream:
             return
         self._tell_names()
         self._path.reset()
-        self._path.post(StreamRestored(now, self.mic_name, "the system's default changed"))
+        self._tell_of_return("the system's default changed")
         self._warn_of_bluetooth()
 
     # The audio thread.
@@ -511,7 +519,7 @@ class RunningAudio(Protocol):
     def change(self, mic: str | None, speaker: str | None) -> None:
         """Use other devices: "default", a name or "none"; None or "" leaves that side as it is. Returns at once.
 
-        What would not open is told by a DeviceHint and the devices of before stay; StreamRestored tells the end.
+        What would not open is told by a SoundNoted and the devices of before stay; DeviceOpened tells the end.
         """
         ...
 

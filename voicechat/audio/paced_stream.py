@@ -13,9 +13,9 @@ from collections.abc import Callable
 from typing import Protocol
 
 from voicechat.audio.blocks import BLOCK_SECONDS, Block, silent_block
-from voicechat.audio.facts import MicFileEnded, StreamLost
 from voicechat.audio.files import WavSpeaker
 from voicechat.audio.path import AudioPath
+from voicechat.core.events import DeviceLost, MicFileEnded
 
 _GIVE_UP_CATCHING_UP = 0.2
 """Seconds behind real time (a suspended machine) after which missed steps are left out, not hurried through."""
@@ -69,7 +69,7 @@ class FileEnds:
             return silent_block()
         if self.mic.finished and not self._told_end:
             self._told_end = True
-            self._path.post(MicFileEnded(self._clock()))
+            self._path.post(MicFileEnded())
         return self.mic.read()
 
     def write(self, out: Block) -> None:
@@ -127,4 +127,4 @@ class Pacer:
                 self._ends.write(out)
                 due += BLOCK_SECONDS
         except Exception as error:  # the edge of a thread: silence without a word would be the worst end
-            self._path.post(StreamLost(self._clock(), f"the sound path failed: {error!r}"))
+            self._path.post(DeviceLost(self._path.speaker_name, f"the sound path failed: {error!r}"))

@@ -6,8 +6,8 @@
 
 Whoever owns a clock calls `process` every 10 ms: a sound device's callback, or a thread that keeps time. It takes
 no lock, writes no log and allocates nothing that grows. Other threads ask for changes by appending to a deque; the
-next block applies them, so the step never sees half a change. What happened is posted as facts; `post` must only
-queue.
+next block applies them, so the step never sees half a change. What happened is posted as events of the core;
+`post` must only queue.
 
 The loudspeaker gets its block at once. The microphone's may wait for the next one (`HeldBlock`), where nobody is kept
 waiting by that: half of what a step costs is to find one's way back into the processor's caches.
@@ -20,31 +20,32 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+from msgspec import structs
 
-from voicechat.audio.barge_in import COLD_FOR, BargeInFacts, VoiceTrial, should_duck
+from voicechat.audio.barge_in import COLD_FOR, BargeInFacts, EchoMode, VoiceTrial, should_duck
 from voicechat.audio.blocks import BLOCK, BLOCK_SECONDS, FRAME, SAMPLE_RATE, Block, Frame, mean_square, silent_block
+from voicechat.audio.devices import silent_cure
 from voicechat.audio.echo import Processing, VoiceProcessor, make_processor
-from voicechat.audio.facts import (
-    AssistantFellSilent,
-    AssistantHeard,
-    AudioFact,
-    BargeInHappened,
-    EchoMode,
-    MicClosed,
-    MicFlat,
-    MicLive,
-    PlaybackDucked,
-    PlaybackFlushed,
-    ProcessingChanged,
-    UplinkDrained,
-    VoiceBegan,
-    VoiceEnded,
-)
 from voicechat.audio.levels import Level, LevelMeter, NoiseMeter
 from voicechat.audio.mic_gate import MicGate
 from voicechat.audio.near_voice import DuplexMemory
 from voicechat.audio.playout import PlaybackSource, Playout
 from voicechat.audio.voice_activity import VoiceDetector, VoiceTracker, make_detector
+from voicechat.core.events import (
+    AssistantFellSilent,
+    AssistantHeard,
+    AudioEvent,
+    BargeInHappened,
+    EchoChanged,
+    MicClosed,
+    MicFlat,
+    MicLive,
+    PlaybackDucked,
+    PlaybackFlushed,
+    UplinkDrained,
+    VoiceBegan,
+    VoiceEnded,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +119,7 @@ FLAT_AFTER = 5.0
 
 
 class Flatness:
-    """Turns seconds of zeros into two facts. Pure: the time is passed in, block by block.
+    """Turns seconds of zeros into two events. Pure: the time is passed in, block by block.
 
     Does an open microphone give nothing but zeros? That is a muted or forbidden one, never a quiet room (R26).
     """
@@ -127,7 +128,7 @@ class Flatness:
         self._is_flat = False
         self._open_blocks = 0
 
-    def hear(self, flat_for: float, now: float, *, is_open: bool, is_real: bool) -> MicFlat | MicLive | None:
+    def hear(self, flat_for: float, *, is_open: bool, is_real: bool) -> MicFlat | MicLive | None:
         """One block, up to which there were zeros for `flat_for` seconds; sound files may be silent (`is_real`).
 
         Zeros count while the mic is open: what nobody wanted to hear need not have been there.
@@ -136,10 +137,10 @@ class Flatness:
         heard_flat_for = min(flat_for, self._open_blocks * BLOCK_SECONDS)
         if self._is_flat and flat_for == 0.0:
             self._is_flat = False
-            return MicLive(now)
+            return MicLive()
         if not self._is_flat and heard_flat_for >= FLAT_AFTER and is_real and is_open:
             self._is_flat = True
-            return MicFlat(now, heard_flat_for)
+            return MicFlat(heard_flat_for, silent_cure())
         return None
 
 
@@ -255,7 +256,7 @@ _MAYBE_VOICE_DB = 10.0
 does not hear much below 300 Hz. With 5 dB the noise came back in a third of the pauses in pink noise, with 8 in a car's
 twelve times a minute."""
 
-Post = Callable[[AudioFact], None]
+Post = Callable[[AudioEvent], None]
 _Request = Callable[[float], None]
 
 
@@ -332,7 +333,7 @@ class AudioPath:
 
         `is_told`: report it as `MicClosed`, for a caller that acts ahead of the core.
         """
-        self._requests.append(lambda now: self._close_gate(now, drop=drop, is_told=is_told))
+        self._requests.append(lambda now: self._close_gate(drop=drop, is_told=is_told))
 
     def flush(self, through: int | None = None) -> None:
         """Silence the loudspeaker now and drop generations up to `through`, None: up to the present one (R8)."""
@@ -372,7 +373,7 @@ class AudioPath:
         wishes = {"echo": echo, "noise": noise, "gain": gain, "headphones": headphones}
         self._wished = replace(self._wished, **{part: wish for part, wish in wishes.items() if wish is not None})
         processor = make_processor(self._wished)
-        self._requests.append(lambda now: self._set_processor(processor, now))
+        self._requests.append(lambda now: self._set_processor(processor))
 
     def reset(self) -> None:
         """The device was reopened: delay, room and voice are new."""
@@ -399,9 +400,9 @@ class AudioPath:
         """What was last wished of the processing."""
         return self._wished
 
-    def post(self, fact: AudioFact) -> None:
-        """For whoever drives the path: report a fact about the device."""
-        self._post(fact)
+    def post(self, event: AudioEvent) -> None:
+        """For the owner of the device: report what happened to it."""
+        self._post(event)
 
     def snapshot(self) -> AudioSnapshot:
         """Cheap; reads plain numbers, so two of them may be of neighbouring blocks."""
@@ -450,7 +451,7 @@ class AudioPath:
         self._consider_interruption(now)
         self._memory.push(mic, out)
         self._gate.push(self._without_noise(mic, clean), is_silent=self._is_silent())
-        self._notice_microphone(now)
+        self._notice_microphone()
 
     def _follow_voice(self, clean: Block, now: float) -> None:
         level_db, noise_db = self._meter.level_db, self._meter.noise_db
@@ -469,7 +470,7 @@ class AudioPath:
             may_be_echo=self._echo.is_explained,
         )
         if isinstance(change, VoiceEnded):
-            change = replace(change, near_end=not self._trial.is_doubtful(self._processor))
+            change = structs.replace(change, near_end=not self._trial.is_doubtful(self._processor))
         self._trial.hear(is_going=self._tracker.is_going)
         if change is None:
             return
@@ -484,7 +485,7 @@ class AudioPath:
             return
         is_cold = self._processor.is_cold(COLD_FOR)
         place = (self.mic_name, self.speaker_name)
-        found = self._echo.judge(now, self._echo_mode, place, is_cold=is_cold, noise_db=noise_db)
+        found = self._echo.judge(self._echo_mode, place, is_cold=is_cold, noise_db=noise_db)
         self._processor.trust_mic(self._echo.is_free)
         self._trial.follow_echo(self._processor)
         if found is not None:
@@ -502,11 +503,11 @@ class AudioPath:
         talked_over = facts is not None and should_duck(facts, heard=playback, voice_lasted=voice.lasted)
         if talked_over != self._playout.ducked:
             self._playout.ducked = talked_over
-            self._post(PlaybackDucked(now, talked_over))
+            self._post(PlaybackDucked(talked_over))
         if voice.began_at is not None and self._trial.is_won(voice, playback, self._processor):
             through = self._playout.flush(now)
-            self._post(BargeInHappened(now, voice.began_at, playback))
-            self._post(PlaybackFlushed(now, through))
+            self._post(BargeInHappened(voice.began_at))
+            self._post(PlaybackFlushed(through))
 
     def _without_noise(self, mic: Block, clean: Block) -> Block:
         voice, is_in_echo = self._processor.voice, self._memory.is_in_echo and not self._echo.is_free
@@ -522,10 +523,10 @@ class AudioPath:
         quiet = self._meter.level_db < self._meter.noise_db + _SILENT_MARGIN_DB
         return quiet and not self._tracker.is_active
 
-    def _notice_microphone(self, now: float) -> None:
+    def _notice_microphone(self) -> None:
         if (left := self._gate.drained()) is not None:
-            self._post(UplinkDrained(now, left))
-        found = self._flatness.hear(self._raw_meter.flat_for, now, is_open=self._gate.is_open, is_real=self.mic_is_real)
+            self._post(UplinkDrained(left))
+        found = self._flatness.hear(self._raw_meter.flat_for, is_open=self._gate.is_open, is_real=self.mic_is_real)
         if found is not None:
             self._post(found)
 
@@ -535,22 +536,22 @@ class AudioPath:
             return
         if audible and not self._is_heard and not self._playout.is_dropping:
             self._is_heard = True
-            self._post(AssistantHeard(now))
+            self._post(AssistantHeard())
         elif self._is_heard and now - last >= FELL_SILENT_AFTER - 1e-6:
             self._is_heard = False
-            self._post(AssistantFellSilent(now, last))
+            self._post(AssistantFellSilent(last))
 
     def _open_gate(self, pre_roll: float, *, again: bool) -> None:
         self._gate.open(pre_roll, gain_db=self._processor.gain_db, again=again)
         self.mic_was_opened = True
 
     def _flush(self, now: float, through: int | None, queued: int | None) -> None:
-        self._post(PlaybackFlushed(now, self._playout.flush(now, through, queued)))
+        self._post(PlaybackFlushed(self._playout.flush(now, through, queued)))
 
-    def _close_gate(self, now: float, *, drop: bool, is_told: bool) -> None:
+    def _close_gate(self, *, drop: bool, is_told: bool) -> None:
         self._gate.close(drop=drop)
         if is_told:
-            self._post(MicClosed(now))
+            self._post(MicClosed())
 
     def _set_deafened(self, on: bool) -> None:
         self._playout.deafened = on
@@ -558,10 +559,10 @@ class AudioPath:
     def _set_barge_in(self, facts: BargeInFacts | None) -> None:
         self._trial.facts = facts
 
-    def _set_processor(self, processor: VoiceProcessor, now: float) -> None:
+    def _set_processor(self, processor: VoiceProcessor) -> None:
         self._processor = processor
         self._echo.restart()
-        self._post(ProcessingChanged(now, processor.words, processor.hears_over_playback))
+        self._post(EchoChanged(processor.words, processor.hears_over_playback))
 
     def _reset(self, now: float) -> None:
         self._processor.reset()
@@ -569,9 +570,9 @@ class AudioPath:
         self._memory.forget()
         self._playout.forget()
         self._detector.reset()
-        ended = self._tracker.end(now)
+        ended = self._tracker.end()
         if ended is not None:
             self._post(ended)
         if self._is_heard:  # what goes on is posted again: a device that was lost played none of it
             self._is_heard = False
-            self._post(AssistantFellSilent(now, self._playout.last_audible_at or now))
+            self._post(AssistantFellSilent(self._playout.last_audible_at or now))

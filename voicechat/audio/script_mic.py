@@ -15,7 +15,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from voicechat.audio.blocks import BLOCK, BLOCK_SECONDS, SAMPLE_RATE, Block, silent_block
-from voicechat.audio.facts import AudioFact, ScriptBegan, ScriptEnded
 from voicechat.errors import AudioDeviceError
 
 WISH = "script:"
@@ -36,6 +35,22 @@ class Room:
     """Seconds until it is there; one step of the path (0.01) at least."""
     noise: float | None = None
     """White noise, dBFS; None: digital silence."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptBegan:
+    """The scripted microphone speaks from here on; `at` (seconds on its clock) is the moment of its first sample."""
+
+    at: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptEnded:
+    """The scripted microphone has said it to its end."""
+
+    at: float
+    label: str
 
 
 @dataclass(slots=True)
@@ -60,7 +75,7 @@ class ScriptMic:
     """It is heard from the beginning: what is said before the mic opens is the pre-roll's."""
 
     def __init__(
-        self, room: Room, post: Callable[[AudioFact], None], clock: Callable[[], float] = time.monotonic
+        self, room: Room, post: Callable[[ScriptBegan | ScriptEnded], None], clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._post = post
         self._clock = clock

@@ -29,8 +29,8 @@ from voicechat.audio.blocks import (
     to_int16,
 )
 from voicechat.audio.echo import VoiceProcessor
-from voicechat.audio.facts import AudioFact, BargeInHappened, StreamLost, VoiceBegan
 from voicechat.audio.path import AudioPath, Post
+from voicechat.core.events import AudioEvent, BargeInHappened, DeviceLost, VoiceBegan
 
 Wide = npt.NDArray[np.float64]
 
@@ -285,8 +285,8 @@ class Noted:
     """Voices heard while nothing was played: somebody spoke during the test."""
     voices: int = 0
     """Voices heard in what the canceller left of the voice that was played."""
-    cuts: list[float] = field(default_factory=list)
-    """Seconds after the voice began at which it would have been cut off by its own echo."""
+    cuts: int = 0
+    """Times the voice would have been cut off by its own echo."""
     losses: list[str] = field(default_factory=list)
     """Why the device was lost, each time."""
 
@@ -294,7 +294,7 @@ class Noted:
 class SelfTest:
     """One run: the source of the path's sound, and what came of it. Drive `path` with devices or with a room.
 
-    `pull` and the facts come on the audio thread; `position` and `is_over` may be read from any other.
+    `pull` and the events come on the audio thread; `position` and `is_over` may be read from any other.
     """
 
     def __init__(self, plan: Plan, processor: VoiceProcessor, barge_in: BargeInFacts) -> None:
@@ -335,16 +335,16 @@ class SelfTest:
     def flush(self, through: int | None = None) -> None:
         """A cut is only counted; the voice goes on, or the rest of the test would be silent."""
 
-    def _note(self, fact: AudioFact) -> None:
-        match fact:
+    def _note(self, event: AudioEvent) -> None:
+        match event:
             case VoiceBegan() if self._voice_at is not None:
                 self.noted.voices += 1
             case VoiceBegan() if self.position <= self.plan.first("chirp").start:
                 self.noted.voices_in_silence += 1
-            case BargeInHappened(at):
-                self.noted.cuts.append(at - (self._voice_at or at))
-                self.path.begin_playback(len(self.noted.cuts))
-            case StreamLost(_, reason):
+            case BargeInHappened():
+                self.noted.cuts += 1
+                self.path.begin_playback(self.noted.cuts)
+            case DeviceLost(reason=reason):
                 self.noted.losses.append(reason)
             case _:
                 pass

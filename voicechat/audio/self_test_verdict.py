@@ -28,10 +28,10 @@ from voicechat.audio.blocks import (
 )
 from voicechat.audio.devices import BLUETOOTH_NOTE, no_device_cure, silent_cure
 from voicechat.audio.echo import FAR_AUDIBLE, Processing, VoiceProcessor, make_processor
-from voicechat.audio.facts import AudioFact, BargeInHappened
 from voicechat.audio.levels import CLIPPED_AT, NOISE_LOWEST_DB
 from voicechat.audio.path import AudioPath
 from voicechat.audio.self_test import CHIRPS, Echo, SelfTest, Stage, find_chirp, made_voice, played_part
+from voicechat.core.events import AudioEvent, BargeInHappened
 
 Mask = npt.NDArray[np.bool_]
 
@@ -143,7 +143,7 @@ def measure(test: SelfTest, processing: Processing) -> Figures:
         rest_over_noise_db=loss.rest_over_noise_db if echoes else None,
         voices_in_silence=test.noted.voices_in_silence,
         voices_in_rest=test.noted.voices,
-        self_cuts=len(test.noted.cuts),
+        self_cuts=test.noted.cuts,
         near_voices=len(near),
         near_heard=sum(after is not None for after in near),
         near_after=_middle(near),
@@ -279,8 +279,8 @@ def _near_voice(voice: Block, mic: Block, far: Block, processing: Processing, ba
     answer is on the safe side.
     """
     begins = round(_NEAR_AT / BLOCK_SECONDS)
-    facts: list[AudioFact] = []
-    path = AudioPath(facts.append, processor=make_processor(processing))
+    events: list[AudioEvent] = []
+    path = AudioPath(events.append, processor=make_processor(processing))
     path.set_source(_Replay(far))
     path.set_barge_in(replace(barge_in, duck_after=math.inf))
     out = np.zeros(BLOCK, dtype=np.float32)
@@ -288,9 +288,9 @@ def _near_voice(voice: Block, mic: Block, far: Block, processing: Processing, ba
         heard, said = _block(mic, number), _block(voice, number - begins) if number >= begins else None
         path.process(heard if said is None else heard + said, out, number * BLOCK_SECONDS)
         if said is None:
-            facts.clear()
+            events.clear()
             path.begin_playback(number + 1)
-        elif any(isinstance(fact, BargeInHappened) for fact in facts):
+        elif any(isinstance(event, BargeInHappened) for event in events):
             return (number - begins + 1) * BLOCK_SECONDS
     return None
 

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from voicechat.audio.blocks import BLOCK, BLOCK_SECONDS, Block
-from voicechat.audio.facts import VoiceBegan, VoiceEnded
 from voicechat.audio.levels import LevelMeter
+from voicechat.core.events import VoiceBegan, VoiceEnded
 
 _DECIMATION = 3
 """48 kHz to the detectors' 16 kHz."""
@@ -305,7 +305,7 @@ class VoiceTracker:
         has_stood_out: bool = False,
         may_be_echo: bool = False,
     ) -> VoiceBegan | VoiceEnded | None:
-        """Take in the opinion about one block that ended at `now`; a fact when a voice begins or has ended.
+        """Take in the opinion about one block that ended at `now`; an event when a voice begins or has ended.
 
         `stands_out`: this block is louder than the echo explains, which speaks for a voice, too. `has_stood_out`: what
         may become the voice was so as a whole. Sound that may be the echo leads into no voice.
@@ -330,18 +330,18 @@ class VoiceTracker:
         if now - self._sure_since < (SUSTAIN_OVER_ECHO if has_stood_out else SUSTAIN) - 1e-6:
             return None
         self._confirmed = True
-        return VoiceBegan(now, self._began_at)
+        return VoiceBegan(self._began_at)
 
     def _go_on(self, probability: float, now: float) -> VoiceEnded | None:
         if probability >= VOICE_GOES_ON_AT:
             self._last_voiced = now
             return None
-        return self.end(now) if now - self._last_voiced >= RELEASE - 1e-6 else None
+        return self.end() if now - self._last_voiced >= RELEASE - 1e-6 else None
 
-    def end(self, now: float) -> VoiceEnded | None:
+    def end(self) -> VoiceEnded | None:
         """End a voice that is going on (the device is gone, or its release is over); None where there is none."""
         ended_at = max(self._last_voiced - self._lag, self._began_at)
-        ended = VoiceEnded(now, ended_at, ended_at - self._began_at) if self._confirmed else None
+        ended = VoiceEnded(ended_at, ended_at - self._began_at) if self._confirmed else None
         self._sure_since = None
         self._confirmed = False
         return ended

@@ -83,13 +83,14 @@ class SideNoted(Struct, frozen=True):
 
 
 class AssistantHeard(Struct, frozen=True):
-    """The loudspeaker is playing something other than silence."""
+    """The loudspeaker became audible: it plays something other than silence (R1)."""
 
 
 class AssistantFellSilent(Struct, frozen=True):
-    """The loudspeaker plays silence; its last audible sample left at `last_audible_at`."""
+    """100 ms without an audible sample. Not the end of the answer: it may become audible again (R2)."""
 
     last_audible_at: float
+    """When the last audible block was handed to the device; reopening the mic counts from here."""
 
 
 class PlaybackEmptied(Struct, frozen=True):
@@ -114,10 +115,11 @@ class VoiceBegan(Struct, frozen=True):
     """Local voice, measured after echo cancellation and upstream of the mic gate."""
 
     began_at: float
+    """A little before it could be told from a noise."""
 
 
 class VoiceEnded(Struct, frozen=True):
-    """`ended_at` is the last voiced moment; `voiced` the seconds of voice in between."""
+    """The voice has been gone for the release time; `voiced`: seconds from the first to the last voiced moment."""
 
     ended_at: float
     voiced: float
@@ -139,7 +141,8 @@ class PlaybackFlushed(Struct, frozen=True):
 
 
 class PlaybackDucked(Struct, frozen=True):
-    """The audio callback turned the loudspeaker down for a voice that may become an interruption, or up again."""
+    """The audio callback turned the loudspeaker down by 12 dB for a voice that may become an interruption, or up again
+    (R7)."""
 
     ducked: bool
 
@@ -156,7 +159,7 @@ class UplinkDrained(Struct, frozen=True):
 
 
 class MicFlat(Struct, frozen=True):
-    """Bit-exact zeros for `seconds` from an open mic (R26)."""
+    """Bit-exact zeros for `seconds` from an open mic: a missing permission or a mute switch (R26)."""
 
     seconds: float
     cure: str = ""
@@ -207,14 +210,14 @@ class EchoChanged(Struct, frozen=True):
 
 
 class SelfEchoHeard(Struct, frozen=True):
-    """The loudspeaker, not the user, sets off the voice detection (or would). Comes once per situation."""
+    """The loudspeaker, not the user, sets off the voice detection (or would). Comes once per set of devices."""
 
     level_db: float
     """The echo in the microphone against what was played, dB."""
     delay: float
-    """Seconds from the loudspeaker's sample to its return."""
+    """Seconds from handing a sample to the loudspeaker to its return."""
     cancelled_db: float
-    """How much of it is taken out, dB."""
+    """How much of it is taken out, dB; 0 where nothing is."""
     mode: Literal["cancelled", "headphones", "shut"]
     """How the loudspeaker should have been kept apart: by the canceller, by headphones, by shutting the mic."""
 

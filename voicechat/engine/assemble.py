@@ -19,15 +19,16 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from msgspec.structs import replace
+
 from voicechat.audio.blocks import to_float
 from voicechat.audio.buffering import BUFFERING
 from voicechat.audio.devices import devices_now
 from voicechat.audio.echo import Processing, VoiceProcessor, make_processor
-from voicechat.audio.facts import AudioFact, ScriptBegan, ScriptEnded, StreamRestored
 from voicechat.audio.files import read_wav
-from voicechat.audio.open import RunningAudio, open_audio
+from voicechat.audio.open import CHOSEN, REFUSED, RunningAudio, open_audio
 from voicechat.audio.path import AudioPath
-from voicechat.audio.script_mic import ScriptMic, is_script, room_of
+from voicechat.audio.script_mic import ScriptBegan, ScriptEnded, ScriptMic, is_script, room_of
 from voicechat.audio.stream_counters import StreamCounters
 from voicechat.config.locations import device_memory_file, service_memory_file, tapes_dir, tapes_root
 from voicechat.config.providers import Provider
@@ -46,7 +47,7 @@ from voicechat.engine.figures import METRICS, Bookkeeper
 from voicechat.engine.ports import Frame, Line, LineListener, Tell
 from voicechat.engine.service_target import service_target
 from voicechat.engine.session import Session
-from voicechat.engine.sound_desk import Sound, SoundDesk, teller
+from voicechat.engine.sound_desk import Sound, SoundDesk
 from voicechat.engine.ways import Way, Ways
 from voicechat.errors import AudioDeviceError, ConfigError, SignallingError, TapeError, VoiceChatError
 from voicechat.failures import by_name
@@ -64,17 +65,6 @@ from voicechat.transports.webrtc import WebRtcLine
 
 if TYPE_CHECKING:
     from voicechat.translation.translator import Translator
-
-
-def script_mic(wish: str, post: Callable[[AudioFact], None]) -> ScriptMic | None:
-    """The microphone that is wished for, if it is a scripted one. Raises AudioDeviceError for a room that is none."""
-    return ScriptMic(room_of(wish), post) if is_script(wish) else None
-
-
-def script_event(fact: ScriptBegan | ScriptEnded) -> Happening:
-    """The fact as it stands in the list of events."""
-    name = "script.began" if isinstance(fact, ScriptBegan) else "script.ended"
-    return Happening(fact.at, "local", {"type": name, "label": fact.label})
 
 
 class Speaking:
@@ -299,7 +289,7 @@ class Talk:
     ) -> None:
         """`functions`: a program's own tools. `shown`: turns of an engine that ended, which this one continues.
 
-        Raises ConfigError for settings that cannot work.
+        Raises ConfigError for settings that cannot work, AudioDeviceError for a scripted microphone in no room.
         """
         self.plan = plan(settings)
         self.settings = settings
@@ -342,8 +332,9 @@ class Talk:
             self.session.performer.redact = lambda text: hide(text, *self.hidden())
         self.translator = translator_for(settings, environ, self.session, self.observers)
         self.desk = SoundDesk(settings, self.path, device_memory_file(), tell=self.session.tell, look=devices_now)
-        self.script = script_mic(self.desk.wishes.mic.wish, self._heard)
-        self._tell = teller(self.session.tell, lambda: self.path.speaker_name)
+        mic = self.desk.wishes.mic.wish
+        self.script = ScriptMic(room_of(mic), self._script_heard) if is_script(mic) else None
+        """The microphone that is wished for, if it is a scripted one."""
         self._audio: RunningAudio | None = None
         self.is_sound_stuck = False
         """PortAudio does not come back in this process, though it would start in another one."""
@@ -364,18 +355,26 @@ class Talk:
         config = self.session.state.configuration
         return config.dialect if config.effective else ""
 
-    def _heard(self, fact: object) -> None:
-        self._tell(fact)  # type: ignore[arg-type]  # the path posts AudioFacts; the session exists by then
-        if self._loop is None:
+    def _heard(self, event: on.AudioEvent) -> None:
+        """From the audio path, on any thread; the session exists by then."""
+        if not isinstance(event, on.DeviceOpened):
+            self.session.tell(event)
             return
-        if isinstance(fact, StreamRestored):
-            self._loop.call_soon_threadsafe(self._sound_is_back, fact)
-        elif isinstance(fact, ScriptBegan | ScriptEnded):
-            self._loop.call_soon_threadsafe(self.observers, script_event(fact))
+        is_told = event.why in (CHOSEN, REFUSED)  # the user knows what was chosen
+        self.session.tell(replace(event, why="") if is_told else event)
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._sound_is_back, event.why)
 
-    def _sound_is_back(self, fact: StreamRestored) -> None:
+    def _script_heard(self, fact: ScriptBegan | ScriptEnded) -> None:
+        """On the audio thread."""
+        if self._loop is not None:
+            name = "script.began" if isinstance(fact, ScriptBegan) else "script.ended"
+            happening = Happening(fact.at, "local", {"type": name, "label": fact.label})
+            self._loop.call_soon_threadsafe(self.observers, happening)
+
+    def _sound_is_back(self, why: str) -> None:
         """Devices changed while talking: the desk learns what came of a choice, the session what is missing now."""
-        self.desk.take_outcome(fact.why)
+        self.desk.take_outcome(why)
         if self._audio is not None:
             self._tell_what_is_missing(self._audio)
 

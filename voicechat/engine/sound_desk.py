@@ -12,16 +12,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from voicechat.audio import facts
-from voicechat.audio.devices import Device, DeviceList, silent_cure
+from voicechat.audio.devices import Device, DeviceList
 from voicechat.audio.echo import Processing
-from voicechat.audio.facts import AudioFact
+from voicechat.audio.open import CHOSEN, REFUSED
 from voicechat.audio.path import AudioPath, BargeInFacts
 from voicechat.config.device_memory import FORGOTTEN, DeviceMemory, read_memory, write_memory
 from voicechat.config.settings import Settings
 from voicechat.core import effects as do, events as on, user_events as did
 from voicechat.core.effects import AudioEffect
-from voicechat.core.events import Event
 from voicechat.core.policy import TurnPolicy
 from voicechat.core.user_events import EchoMode, SoundWish, SpeechGiven
 from voicechat.engine.link import DeviceRow, Devices, DeviceSide, SoundFacts, WishFrom
@@ -32,7 +30,7 @@ from voicechat.tasks import sentence, spawn
 class Sound:
     """An AudioPort over an AudioPath.
 
-    The audio path as the session sees it: effects in, core events out. Translates, decides nothing.
+    The audio path as the session sees it. Translates effects into its requests, decides nothing.
     """
 
     def __init__(self, path: AudioPath, policy: TurnPolicy) -> None:
@@ -72,67 +70,11 @@ class Sound:
         self._path.set_source(line)
 
 
-def teller(tell: Callable[[Event], None], speaker_name: Callable[[], str]) -> Callable[[AudioFact], None]:
-    """How the audio path reports to the session: each fact becomes the core's event of the same name."""
-
-    def post(fact: AudioFact) -> None:
-        event = core_event(fact, speaker_name)
-        if event is not None:
-            tell(event)
-
-    return post
-
-
-def core_event(fact: AudioFact, speaker_name: Callable[[], str]) -> Event | None:
-    """None for facts the core has no use for (a scripted microphone)."""
-    match fact:
-        case facts.AssistantHeard():
-            return on.AssistantHeard()
-        case facts.AssistantFellSilent(last_audible_at=last):
-            return on.AssistantFellSilent(last)
-        case facts.VoiceBegan(began_at=began):
-            return on.VoiceBegan(began)
-        case facts.VoiceEnded(ended_at=ended, duration=duration, near_end=near_end):
-            return on.VoiceEnded(ended, duration, near_end)
-        case facts.BargeInHappened(voice_began_at=began):
-            return on.BargeInHappened(began)
-        case facts.UplinkDrained(left=left):
-            return on.UplinkDrained(left)
-        case facts.MicFlat(duration=duration):
-            return on.MicFlat(duration, silent_cure())
-        case facts.MicLive():
-            return on.MicLive()
-        case facts.MicFileEnded():
-            return on.MicFileEnded()
-        case facts.StreamLost(reason=reason):
-            return on.DeviceLost(speaker_name(), reason)
-        case facts.StreamRestored(name=name, why=why):
-            return on.DeviceOpened(mic=name, speaker=speaker_name(), why="" if why in (CHOSEN, REFUSED) else why)
-        case facts.DeviceProblem(reason=reason, hint=hint):
-            return on.DeviceMissing(reason, hint)
-        case facts.ProcessingChanged(words=words, hears_over_playback=hears):
-            return on.EchoChanged(words, hears)
-        case facts.SelfEcho(level_db=level, delay=delay, cancelled_db=cancelled, mode=mode):
-            return on.SelfEchoHeard(level, delay, cancelled, mode)
-        case facts.DeviceHint(reason=reason, hint=hint):
-            return on.SoundNoted(" · ".join(part for part in (reason, hint) if part), code="device_note")
-        case facts.PlaybackFlushed(through=through):
-            return on.PlaybackFlushed(through)
-        case facts.PlaybackDucked(ducked=ducked):
-            return on.PlaybackDucked(ducked)
-        case facts.MicClosed():
-            return on.MicClosed()
-        case facts.ScriptBegan() | facts.ScriptEnded():
-            return None
-
-
 LOOK_EVERY = 1.0
 """Seconds between looks at the system's devices while their list is on the screen."""
 MOST_ROWS = 64
 """Devices of one kind that are listed; the frame to the screen stays small whatever a system claims to have."""
 LONGEST_NAME = 200
-CHOSEN, REFUSED = "as you chose", "nothing was changed"
-"""Why sound runs again after a choice, in the words of `StreamRestored`."""
 
 
 @dataclass(frozen=True, slots=True)

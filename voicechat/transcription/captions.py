@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable
 
 from voicechat.audio.echo import Processing, make_processor
-from voicechat.audio.facts import AudioFact, VoiceBegan, VoiceEnded
 from voicechat.audio.open import open_audio
 from voicechat.audio.path import AudioPath
+from voicechat.core.events import AudioEvent, VoiceBegan, VoiceEnded
 from voicechat.errors import AudioDeviceError
 from voicechat.insight.metrics.prices import Usage
 from voicechat.protocol.client_events import InputAudioBufferCommit
@@ -62,9 +62,9 @@ class Captions:
         sound = Processing(echo=False, noise=settings.noise_suppression, gain=settings.gain_control, headphones=True)
         self._path = AudioPath(self._noticed, processor=make_processor(sound))
 
-    def _noticed(self, fact: AudioFact) -> None:
+    def _noticed(self, event: AudioEvent) -> None:
         """From the audio thread."""
-        match fact:
+        match event:
             case VoiceBegan():
                 self._speaks = True
             case VoiceEnded():
