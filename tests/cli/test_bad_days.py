@@ -224,6 +224,17 @@ async def test_a_transcription_that_fails_is_named_and_is_no_failed_answer(tmp_p
     assert "the answer failed" not in said and "ask again" not in said
 
 
+async def test_a_message_that_the_service_refuses_fails_the_run_though_an_answer_came(tmp_path: Path) -> None:
+    said = await against(
+        tmp_path,
+        FAILED_TURN,
+        {"type": "error", "error": {"code": "invalid_value", "message": "No.", "event_id": "msg_typed-1-1"}},
+        {"type": "response.created", "response": {"id": "r1", "status": "in_progress"}},
+        {"type": "response.done", "response": {"id": "r1", "status": "completed"}},
+    )
+    assert "The service did not take your message: No." in said
+
+
 async def test_a_line_that_breaks_is_a_connection_error(tmp_path: Path) -> None:
     async with local_server(fault="closes-after=0.5") as server:
         await bad_day(

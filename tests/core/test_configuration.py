@@ -153,7 +153,7 @@ UPDATES: list[tuple[str, State, list[At[on.Event]], list[tuple[float, str]], lis
     ("R22: a refusal without a field is told and not repeated", BEGIN, line(ga_created(), at(1.3, no("invalid_value"))),
      [(1.1, "ga")], ["settings_refused"]),
     ("R22: a refusal of something else is not taken for one", BEGIN,
-     line(ga_created(), at(1.3, no("invalid_value", event_id="typed-1-1"))), [(1.1, "ga")], ["invalid_value"]),
+     line(ga_created(), at(1.3, no("invalid_value", event_id="typed-1-1"))), [(1.1, "ga")], ["message_refused"]),
     ("an update that could not be sent is told", BEGIN,
      line(ga_created(), at(1.2, on.SendRefused(1, "session.update", "too large", "session-1-1"))),
      [(1.1, "ga")], ["settings_refused"]),

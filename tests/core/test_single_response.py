@@ -94,6 +94,29 @@ def test_r12_r15_when_answers_are_created_and_what_is_told(
     assert len(talk.of(do.CreateItem)) == sum(isinstance(event.what, on.TextEntered) for event in events)
 
 
+NOT_TAKEN = refused("invalid_value", event_id="typed-1-1")
+REFUSALS: list[tuple[str, list[float], list[float], Events]] = [
+    ("the answer asked for it alone is cancelled at its birth", [0.0], [0.3],
+     (typed(0.0), at(0.2, NOT_TAKEN), at(0.3, created()))),
+    ("the answer made to it alone is cancelled", [0.0], [0.2], (typed(0.0), at(0.1, created()), at(0.2, NOT_TAKEN))),
+    ("what waited for another answer is not asked for", [], [],
+     (at(0.0, created()), typed(0.5), at(0.6, NOT_TAKEN), at(1.0, done()))),
+    ("an answer to another text too goes on", [1.0], [],
+     (at(0.0, created()), typed(0.5), typed(0.6), at(0.7, NOT_TAKEN), at(1.0, done()), at(1.1, created("r2")))),
+    ("an answer that is over stays", [0.0], [],
+     (typed(0.0), at(0.1, created()), at(0.5, done()), at(0.6, NOT_TAKEN))),
+]  # fmt: skip
+
+
+@each(("name", "created_at", "cancelled_at", "events"), REFUSALS)
+def test_no_answer_is_made_to_a_text_that_was_refused(
+    name: str, created_at: list[float], cancelled_at: list[float], events: Events
+) -> None:
+    talk = script(*events, until=2.0)
+    assert (talk.times(CreateResponse), talk.times(CancelResponse)) == (created_at, cancelled_at)
+    assert talk.notices == ["message_refused"]
+
+
 def test_r12_an_answer_the_server_began_itself_takes_the_slot() -> None:
     events = (at(0.0, created("r1")), typed(0.1), at(5.0, done("r1")), at(5.2, created("r2")))
     talk = script(*events, until=6.0)

@@ -49,6 +49,7 @@ DEAD_ENDS = (
     "tool_unanswered",
     "tool_expired",
     "kept_full",
+    "tools_in_a_row",
 )
 """Codes of notices after which nothing comes unless the user acts, and here is none."""
 _KEYS = re.compile(r"(?:(?<=[.;·])|^) *(?:Press r|r (?:reconnects|asks|tries))\b[^.;]*[.;]?")
@@ -123,7 +124,10 @@ class Progress:
         for turn in message.changed:
             if turn.who == "note" and turn.detail in DEAD_ENDS:
                 self.dead_end = self.dead_end or without_keys(turn.text)
-        self.failed = any(turn.who == "assistant" and turn.failed for turn in self._turns.values())
+        self.failed = any(
+            (turn.who == "assistant" and turn.failed) or (turn.who == "note" and turn.detail == "message_refused")
+            for turn in self._turns.values()
+        )
 
     def problem(self, *sentences: str) -> None:
         text = " · ".join(" ".join(sentence.split()) for sentence in sentences if sentence)

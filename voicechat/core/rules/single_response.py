@@ -313,11 +313,22 @@ def _error(state: State, error: ErrorDetail, now: float) -> RuleResult:
     if error.code == NOT_ACTIVE and slot.active_id and slot.cancelled_by is not None:
         ended = replace(_freed(slot, now), last_status="cancelled", last_ended_by=slot.cancelled_by)
         return _create_if_free(state, replace(ended, last_id=slot.active_id, last_reason="", last_error=""), now)
+    if error.event_id and error.event_id in (*slot.wanted, *slot.asked_for):
+        return _not_taken(state, error.event_id)
     if _is_asking(slot, error.event_id):
         return _not_answered(
             state, now, f"The service refused to answer: {error.message or error.code or 'no reason'}."
         )
     return NOTHING
+
+
+def _not_taken(state: State, item_id: str) -> RuleResult:
+    """An item of ours was refused (its event has its id): an answer to nothing but that is not wanted, or ended."""
+    slot = state.responses
+    is_running = bool(slot.active_id) or slot.asked_at is not None
+    if is_running and slot.asked_for == (item_id,):
+        return RuleResult(None, (), (AnswerInterrupted("you"),))
+    return _changed(state, replace(slot, wanted=tuple(one for one in slot.wanted if one != item_id)))
 
 
 def _is_anothers(state: State, error: ErrorDetail) -> bool:

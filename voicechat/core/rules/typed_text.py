@@ -33,7 +33,7 @@ def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> R
             return _sent(state, state.typing.kept)
         case Received(event=ServerError(error=error)) if is_refused(state, error):
             text = f"The service did not take your message: {(error.message or error.code or 'no reason')[:LONGEST]}"
-            return RuleResult(None, (), (Noticed("error", text, error.code or "message_refused"),))
+            return RuleResult(None, (), (Noticed("error", text, "message_refused"),))
         case NewAsked():
             return RuleResult(replace(state, typing=Typing(sent=state.typing.sent)))
         case _:
