@@ -121,6 +121,10 @@ GA_ONLY = {"audio", "output_modalities"}
 """Fields that every GA service has: who refuses them speaks beta."""
 BETA_OF_RESPONSES = {"response.modalities", "response.voice", "response.output_audio_format"}
 """Fields of response.create that GA keeps elsewhere."""
+REFUSING = ("invalid_", "missing_", "unknown_", "unsupported_")
+"""How codes of a request begin that could not be taken."""
+HARMLESS = {"input_audio_buffer_clear_empty"}
+"""Refusals that change nothing and need no finding."""
 MOST_WRAPPERS = 3
 STATUSES = {401: "auth-failed", 403: "auth-failed", 402: "quota-or-billing", 429: "rate-limited"}
 REFUSED_HANDSHAKES = {400, 404, 405, 406, 410, 415, 422, 426}
@@ -232,8 +236,9 @@ def problem_of(failure: Failure, model: SessionModel) -> str:
         and model.configured.dialect != "beta"
     ):
         return "dialect-mismatch"
-    if failure.told_by == "error" and failure.kind in ("invalid_request_error", "") and failure.param:
-        return "client-event-refused"
+    if failure.told_by == "error" and failure.kind in ("invalid_request_error", "") and failure.code not in HARMLESS:
+        if failure.param or failure.code.startswith(REFUSING):
+            return "client-event-refused"
     return "response-failed" if failure.told_by == "response.done" or failure.kind == "server_error" else ""
 
 

@@ -12,7 +12,7 @@ from voicechat.insight.explain.lookup import PROBLEMS
 from voicechat.insight.facts import OF_LIVE
 from voicechat.insight.readers.log import Reading, read_log
 from voicechat.insight.records import Evidence, Finding, Record, found
-from voicechat.insight.refusals import problem_of
+from voicechat.insight.refusals import HARMLESS, problem_of
 from voicechat.insight.run import Diagnosis, WhatIf
 from voicechat.insight.two_tracks import Story, TurnTaking, disagreements, sound_findings
 from voicechat.journal.redact import without_keys
@@ -36,8 +36,6 @@ MOST_STREAMS = 64
 """Sessions of one log that are told apart; what comes after is read as one."""
 TOLD_EVERY = 8192
 """Records between two words about how far it is."""
-HARMLESS = {"input_audio_buffer_clear_empty"}
-"""Refusals that change nothing and need no finding."""
 MOST_UNEXPLAINED = 20
 LONGEST_QUOTE = 2_000
 """Bytes of a line that is quoted."""

@@ -56,7 +56,7 @@ _SPOKEN = "response.output_audio_transcript.done"
 _NOTED = tuple(
     """
     budget.spent line.hanging_up go_on.chosen playback.began client.asked_aside client.waits client.fell_back
-    client.idle conversation.item.truncate output_audio_buffer.clear mcp_list_tools.failed
+    client.idle client.connected conversation.item.truncate output_audio_buffer.clear mcp_list_tools.failed
     """.split()
 )
 """Of these only the last one is remembered."""

@@ -6,13 +6,16 @@ from collections.abc import Iterator
 
 from voicechat.insight.checks import check
 from voicechat.insight.readers.phrases import ERROR_LINE
-from voicechat.insight.records import LOG_ENDED, Ended, Evidence, Finding, Record, found, number, part, text
+from voicechat.insight.records import LOG_ENDED, Ended, Evidence, Finding, Record, found, near, number, part, text
 from voicechat.insight.refusals import failure_as, problem_of
 from voicechat.insight.session_model import SessionModel
 
 CONNECTION_LOST = "connection-lost"
 NORMAL = (1000, 1001)
 """Close codes of an end in order."""
+AT_ONCE = 10.0
+"""Seconds (or so many events) from the opening of a connection in which nobody ends a talk."""
+EVENTS = 4
 FATAL = {"session-expired", "auth-failed", "token-expired", "quota-or-billing", "beta-retired", "session-limit"}
 """Failures after which the service closes the line: they are the cause, the lost line only follows."""
 
@@ -69,7 +72,8 @@ def _worked(model: SessionModel, closed: Record) -> bool:
     """Something was said in this session, or is not in this log, so that its end may be what somebody wanted."""
     if "session.created" not in model.witness.seen:
         is_bare = not (model.witness.has_answers or model.segments)
-        return not (is_bare and ERROR_LINE.search(text(closed.event, "told")))
+        is_soon = near(model.last["client.connected"], closed.mark(), AT_ONCE, EVENTS)
+        return not (is_bare and (is_soon or ERROR_LINE.search(text(closed.event, "told"))))
     answered = any(one.status == "completed" or one.first_output is not None for one in model.answers.values())
     return answered or any(one.transcript for one in model.segments.values())
 

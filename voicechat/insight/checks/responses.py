@@ -522,6 +522,9 @@ def _left_at_the_end(model: SessionModel) -> Iterator[Finding]:
         if model.answers and not any(one.words for one in model.answers.values()):
             yield _unanswered("silent", *left, *(one.created for one in model.answers.values()), mute)
             return
+    if sorry and model.segments and model.answers and all(_is_bare(one) for one in model.answers.values()):
+        yield _unanswered("silent", *(one.done for one in model.answers.values()), sorry)
+        return
     if model.failure is not None and any(model.failure.at.seq > mark.seq for mark in left):
         return
     decides = model.configured.vad("create_response") is False or model.configured.turn_detection is None
@@ -540,6 +543,11 @@ def _left_at_the_end(model: SessionModel) -> Iterator[Finding]:
         waited = elapsed(left[0], left[-1])
         if model.witness.prints_everything if waited is None else waited >= PATIENCE:
             yield _unanswered("unknown", *left)
+
+
+def _is_bare(answer: Answer) -> bool:
+    """Its end is there, and nothing of what it brought."""
+    return answer.done is not None and not (answer.first_output or answer.words or answer.status or answer.output_items)
 
 
 def _is_never_committed(model: SessionModel) -> bool:

@@ -12,6 +12,7 @@ Nothing raises: what cannot be read ends the object, and what was read until the
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -135,6 +136,8 @@ _SWIFT = re.compile(r"\[\s*\"[\w.]+\"\s*:")
 _CALL = re.compile(r"(?:[A-Za-z_][\w.]*)\(")
 _WRAPPED = re.compile(r"(?:Optional|Some|Ok|Just)\(")
 _STRUCT = re.compile(r"[A-Z][\w:.]*\s*(?=\{)")
+_ELIDED = re.compile(r"\[(?:Object|Array|Circular)[^\]\n]{0,20}\]|(?:Array|Object)\(\d+\)|\{…\}")
+"""What a console prints for what it leaves out."""
 _KEY = re.compile(r"\s*(?:\"((?:[^\"\\]|\\.)*)\"|'((?:[^'\\]|\\.)*)'|([A-Za-z_$][\w$.-]*))\s*[:=]\s*")
 _NEXT_KEY = re.compile(r"\s*(?:\"[^\"\n]{1,60}\"|'[^'\n]{1,60}'|[A-Za-z_$][\w$]{0,40})\s*[:=](?!/)")
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?=\s*(?:[,}\])\n]|$))")
@@ -235,7 +238,10 @@ class _Reader:
                 continue
             self.at = key.end()
             name = next(part for part in key.groups() if part is not None)
-            members[name] = self.value(depth + 1, is_bare_map=key[3] is not None)
+            if elided := _ELIDED.match(self.text, self.at):
+                self.at = elided.end()
+            else:
+                members[name] = self.value(depth + 1, is_bare_map=key[3] is not None)
 
     def _list_or_swift(self, depth: int) -> Any:
         is_swift = _SWIFT.match(self.text, self.at, self.at + 80) is not None
@@ -279,7 +285,7 @@ class _Reader:
             self.at += 1
         else:
             self.is_cut = True
-        said = self.text[began : self.at].strip()
+        said = self.text[began : self.at].strip(" \t\r\n,")
         if said in _WORDS:
             return _WORDS[said]
         return said
@@ -300,3 +306,45 @@ class _Reader:
         match = _SPACE.match(self.text, self.at)
         if match is not None:
             self.at = match.end()
+
+
+_OF_EVENTS = "|".join(
+    """
+    event_id item_id response_id previous_item_id call_id transcript delta text status reason status_details code
+    message param response session item output error name arguments audio_start_ms audio_end_ms content_index
+    """.split()
+)
+FIELD_BELOW = re.compile(rf"[ \t]*(?:{_OF_EVENTS})\s?:(?:\s+(?!.*[{{\[(]\s*$)|$)")
+"""A line below the name of an event that holds a field of it; one that opens a bracket begins an object instead."""
+_FIELD = re.compile(r"['\"]?([A-Za-z_]\w{0,40})['\"]?\s?:(?:\s+(.*)|$)")
+
+
+def outlined(lines: Sequence[str]) -> Any:
+    """An object whose fields stand below each other, what belongs to one indented under it, as YAML prints them."""
+    rows = [(len(line) - len(line.lstrip()), line.strip()) for line in lines]
+    return _outline(rows, 0, rows[0][0])[0]
+
+
+def _outline(rows: list[tuple[int, str]], at: int, indent: int) -> tuple[Any, int]:
+    """What begins in a row at this indent, and the row behind it."""
+    if rows[at][1].startswith("- "):
+        items = []
+        while at < len(rows) and rows[at][0] == indent and rows[at][1].startswith("- "):
+            inner = rows[at][1][1:].lstrip()
+            rows[at] = indent + len(rows[at][1]) - len(inner), inner
+            item, at = _outline(rows, at, rows[at][0])
+            items.append(item)
+        return items, at
+    if _FIELD.match(rows[at][1]) is None:
+        return _Reader(rows[at][1] + "\n").value(0, is_bare_map=True), at + 1
+    members: dict[str, Any] = {}
+    while at < len(rows) and rows[at][0] >= indent:
+        field, at = _FIELD.match(rows[at][1]) if rows[at][0] == indent else None, at + 1
+        if field is None:
+            continue  # a text goes on
+        if not field[2] and at < len(rows) and (rows[at][0] > indent or rows[at][1].startswith("- ")):
+            members[field[1]], at = _outline(rows, at, rows[at][0])
+        else:
+            value = _Reader((field[2] or "") + "\n").value(0, is_bare_map=True)
+            members[field[1]] = None if value == "" else value
+    return members, at

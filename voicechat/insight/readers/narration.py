@@ -193,8 +193,12 @@ def looks_like_an_error(line: str) -> bool:
 
 def is_written(line: str) -> bool:
     """Whether somebody wrote this sentence, or point of a list, and no program printed it."""
-    is_long = len(line.split()) >= LONG_SENTENCE or line.lstrip().startswith(("- ", "* ", "• "))
-    return is_long and not (_PROGRAM.search(line) or _MODULE.match(line) or looks_like_an_error(line))
+    return (len(line.split()) >= LONG_SENTENCE or line.lstrip().startswith(("- ", "* ", "• "))) and is_plain(line)
+
+
+def is_plain(line: str) -> bool:
+    """Whether nothing in this line looks as if a program had printed it."""
+    return not (_PROGRAM.search(line) or _MODULE.match(line) or looks_like_an_error(line))
 
 
 def failures_in(text: str) -> Iterator[Told]:
@@ -216,6 +220,8 @@ def _refusal(said: str) -> Told | None:
     """An `error` of the service that a handler printed as a sentence."""
     if say.LISTED.search(said) or (say.SUCCEEDED.search(said) and not say.FAILS.search(said)):
         return None
+    if say.GENERAL.search(said) and is_plain(said):
+        return None
     code = _CODES.search(said)
     refused = _REFUSED.search(said)
     if refused is not None:
@@ -229,7 +235,7 @@ def _refusal(said: str) -> Told | None:
 
 
 EITHER = (
-    (("client.idle", say.IDLE), ("client.skipped", say.SKIPPED)),
+    (("client.idle", say.IDLE), ("client.skipped", say.SKIPPED), ("client.connected", say.CONNECTED)),
     (("playback.cut", say.CUT), ("playback.ended", say.PLAYED), ("playback.began", say.PLAYS)),
     (("talk.pressed", say.KEY_DOWN), ("end.asked", say.ENDS), ("stop.pressed", say.ACTS)),
 )

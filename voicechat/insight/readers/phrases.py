@@ -123,7 +123,7 @@ GAP = r"[^.;。；\n]{0,40}?"
 
 MICROPHONE = any_of(
     r"\bmic(?:rophone)?s?\b|\bmic(?=[A-Z])|\b(?:local |input )?audio (?:input|track|capture)\b|\brecorder\b|\buplink\b",
-    r"\blocal (?:audio|track|stream)\b|\binput track\b",
+    r"\blocal (?:audio|track|stream)\b|\binput ?(?:track|node)\b",
     *words("麦克风 麦 录音 收音"),
 )
 CLOSED = any_of(
@@ -137,15 +137,22 @@ OPENED = any_of(
     *words("取消静音 解除静音 打开 开启 恢复 重新打开 重新开启 重新启用 启用 放开"),
 )
 
+_ELSEWHERE = r"\b(?:mikro(?:fon)?|micro(?:phone)?|micrófono|microfone)\b\W{1,3}(?:\w{2,8} ){0,2}?"
+"""The microphone in German, French, Spanish and Portuguese."""
 MIC_OPENED = pattern(
     OPENED + GAP + MICROPHONE,
     MICROPHONE + GAP + OPENED,
     r"\bunmuted\b",
     "🎙️? ?(?:on|live|open)",
     r"\bmic(?:rophone)? (?:is )?(?:now )?(?:on|live|active|hot)\b",
+    _ELSEWHERE + r"(?:an|offen|aktiv\w{0,4}|(?:ré)?activ(?:é|ado)|ouvert|abierto|aberto|ligado|encendido)\b",
+    r"マイク(?:を|が)?(?:オン|再開|有効)",
 )
 MIC_CLOSED = pattern(
-    CLOSED + GAP + MICROPHONE, MICROPHONE + GAP + CLOSED, "🔇", r"\bmic(?:rophone)? (?:is )?(?:now )?off\b"
+    CLOSED + GAP + MICROPHONE,
+    MICROPHONE + GAP + CLOSED,
+    r"🔇|\bmic(?:rophone)? (?:is )?(?:now )?off\b|マイク(?:を|が)?(?:オフ|停止|無効|ミュート)",
+    _ELSEWHERE + r"(?:aus|stumm\w{0,10}|zu|deaktiviert|coupé|désactivé|fermé|cerrado|silenciado|apagado|desligado)\b",
 )
 MIC_SET = Phrase(
     r"\b(?:set)?(?:mic\w{0,20}|(?:audio|local|input)?track)[\w.\[\]]{0,24}?enabled?\W{1,4}(true|false)\b|"
@@ -169,10 +176,11 @@ UNDONE = pattern(
 FOR_ANSWER = pattern(
     r"assistant|\bAI\b|\bbot\b|\bmodel\b|\bagent\b|speaking|talking|playback|playing|\bresponse\b|\banswer\b|echo|\btts\b",
     *words("播放 回复 回答 响应 说话 助手 机器人 回声 回音"),
+    *words("antwort wiedergabe spricht réponse lecture parle respuesta habla 再生 応答"),
 )
 ANSWER_HEARD = pattern(
     r"speaking|speaks|talking|talks|playback|playing|plays|echo|\btts\b|assistant|\bAI\b|\bbot\b",
-    *words("播放 说话 回声 回音 助手"),
+    *words("播放 说话 回声 回音 助手 wiedergabe spricht lecture parle habla 再生"),
 )
 """Said of an answer that is heard, not of one that is waited for."""
 RECORDING_STOPPED = pattern(
@@ -181,6 +189,14 @@ RECORDING_STOPPED = pattern(
 """The end of a push-to-talk turn is told in these words, and nothing reopens by itself after it."""
 LISTED = pattern(r"\bignor|\bbenign|\bcodes\b|\bexpected errors?\b|\bfor example\b|\be\.g\.")
 """A code in such a sentence did not necessarily come."""
+GENERAL = pattern(
+    r"(?:^|[.!?] )\W*(?:if|when(?:ever)?|once|every|each|in case) (?:the|an?|you|your|this|it|all|\w+ (?:session|event|"
+    r"client|call|connection|token|response)s?)\b|\b(?:if|when(?:ever)?) you\b|\bto (?:avoid|prevent|handle)\b|"
+    r"\b(?:should|must|can|may|might|will) (?:also |then )?(?:be|get|return|expire|occur|happen|fail|close|send)\b|"
+    r"\bmeans? (?:that|the)\b|\b(?:returned|sent|raised|thrown|emitted) (?:if|when)\b|"
+    r"^\W*(?:handl|fix|feat|add|renew|retry|support|docs?|chore|test)\w{0,5}\b"
+)
+"""A rule, an advice or a note on a change: it tells when something happens, and not that it did."""
 BY_USER = pattern(r"\buser\b|button|click|tapp?ed|hotkey|toggle|by you", *words("用户 手动 点击 按钮"))
 WAITS = pattern(r"\bwait(?:ing|s)?\b", "等待", "等")
 FALLBACK = pattern(
@@ -234,7 +250,7 @@ LOST = pattern(
     r"(?:error|fail\w*|失败)\b.{0,40}received 1000 \(OK\)|失败.{0,40}received 1000 \(OK\)",
     r"(?:received|sent) " + _UNASKED + r" \(|no close frame received|keepalive ping timeout|\bConnectionClosedError\b",
     r"(?:clos(?:e|ed|ing)|disconnect)\w{0,8}.{0,60}?\b(?:code|status)?[ =:('\"`]{0,4}" + _UNASKED + r"\b",
-    r"\bcode['\"]?\s?[:=]\s?" + _UNASKED + r"\b.{0,80}\bclos",
+    r"\bcode['\"]?\s?[:=]\s?" + _UNASKED + r"\b.{0,80}\b(?:clos|disconnect)",
     r"ice(?:connection)?state\w{0,8}\W{1,4}(?:failed|closed)|connectionstate\W{1,4}failed",
     r"\b(?:ECONNRESET|ECONNREFUSED|ECONNABORTED|ETIMEDOUT|EPIPE|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|"
     r"ERR_(?:CONNECTION|NAME|NETWORK|INTERNET|ADDRESS|TIMED|SOCKET|SSL|CERT)_?\w{0,30}|ESP_ERR_HTTP_\w{0,20})\b",
@@ -247,9 +263,13 @@ LOST = pattern(
     r"\bConnect(?:Timeout|Error)\b|"
     r"select\(\) timeout|fail\w{0,3} to (?:re)?connect|could(?: not|n't) connect|unable to connect|cannot connect",
 )
+CONNECTED = pattern(
+    r"(?<!not )(?<!dis)\bconnected to (?:the )?(?:openai|azure|realtime|websocket|server|api)|"
+    r"\b(?:web ?socket|connection|socket)\b.{0,24}\b(?:opened|connected|established|is open)\b"
+)
 CLOSED_NORMALLY = pattern(
     r"clos(?:e|ed|ing)\w{0,8}.{0,40}?\b(?:code|status)?[ =:('\"`]{0,4}100[01]\b|\b1000 \(OK\)|normal closure|"
-    r"\bcode['\"]?\s?[:=]\s?100[01]\b.{0,80}\bclos"
+    r"\bcode['\"]?\s?[:=]\s?100[01]\b.{0,80}\b(?:clos|disconnect)"
 )
 """Somebody closed it in order; the log may show that nothing had been said yet."""
 NO_REPLY = pattern(
@@ -345,7 +365,8 @@ PLAYS = pattern(
 PLAYED = pattern(
     r"(?:playback|audio play(?:ing|back)?|assistant audio|player|audio queue|tts(?: response)?|播放)[^.\n]{0,16}"
     r"(?:finish(?:ed)?|end(?:ed)?|complet(?:e|ed)|stopped|drained|结束|完成|完毕)",
-    r"(?:finish(?:ed)?|done|stopped) play(?:ing|back)|播放(?:结束|完成|完毕|停止)",
+    r"(?:finish(?:ed)?|done|stopped) play(?:ing|back)|播放(?:结束|完成|完毕|停止)|再生(?:終了|完了)",
+    r"wiedergabe (?:ist )?(?:beendet|fertig)|lecture (?:est )?terminée|reproducci[óo]n (?:terminada|finalizada)",
 )
 CUT = pattern(
     r"(?:clear(?:ed|ing)?|flush(?:ed|ing)?|drop(?:ped|ping)?|discard(?:ed|ing)?|empt(?:y|ied|ying)|stop(?:ping)?)"
@@ -407,6 +428,7 @@ _NOT = (
     r"\b(?:never|not|no|don['’]?t|doesn['’]?t|didn['’]?t|can['’]?t|cannot|isn['’]?t|won['’]?t|without|"
     r"(?<!user )(?<!users )(?<!caller )(?:stopped|stops))\b"
 )
+_CLAUSE = r"(?:[^.,;]|\.(?=\w)){0,60}?"
 _WHO = r"(?:I|the (?:user|caller|customer)|they|people)(?: am| are| is|['’]m|['’]s)? ?(?:have |has |can |even )?"
 OVER = pattern(
     r"(?<!not )(?<!n't )\b(?:fixed|solved|resolved)\b|\b(?:works?|working|fine|great|good|perfect\w*) now\b",
@@ -509,9 +531,9 @@ COMPLAINTS: dict[str, Phrase] = {
         r"\b(?:interrupt|cut|cancel|abort|stopp?)(?:s|ed|ted)\b.{0,24}\bby (?:\w+ ){0,2}(?:noise|cough|echo|breath)",
     ),
     "no-transcript": pattern(
-        _NOT + r".{0,60}\b(?:transcri|(?:speech|voice) recognition|input_audio_transcription|user_speech_committed)",
+        _NOT + _CLAUSE + r"\b(?:transcri|(?:speech|voice) recognition|input_audio_transcription|user_speech_committed)",
         r"\b(?:input_audio_transcription|user_speech_committed)\b.{0,40}" + _NOT,
-        r"\btranscri\w{1,8}\b.{0,40}" + _NOT,
+        r"\btranscri\w{1,8}\b" + _CLAUSE + _NOT,
         r"\btranscri\w{1,8}\b.{0,30}\b(?:null|nil|empty|blank|missing|fails|failing|stopp?ed working)\b",
     ),
     "invented": pattern(

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from voicechat.insight.readers.loose import Loose, bare_event, read_loose
+from voicechat.insight.readers.loose import FIELD_BELOW, Loose, bare_event, outlined, read_loose
 from voicechat.insight.readers.narration import (
     CLIENT,
     IN_TEXT,
@@ -25,6 +25,7 @@ from voicechat.insight.readers.narration import (
     direction_of,
     failures_in,
     is_name,
+    is_plain,
     is_written,
     looks_like_an_error,
     narrated,
@@ -157,7 +158,12 @@ class Printed:
     _record_time: float | None = None
     _open: _Open | None = None
     _held: Line | None = None
-    """An event that was only named; its body may stand in the next line."""
+    """An event that was only named; its body may stand in the next line, or its fields in those below."""
+    _until: int = 0
+    """The last line that belongs to it."""
+    _indent: int = 0
+    _below: list[str] = field(default_factory=list)
+    """Lines of its fields."""
     _whole: dict[str, int] = field(default_factory=dict)
     """The line in which an event of each kind was last printed with its fields."""
     _seen: dict[tuple[str, str], None] = field(default_factory=dict)
@@ -177,8 +183,9 @@ class Printed:
                 line = line.translate(_STRAIGHT)
         if "**" in line:
             line = _STARS.sub(r"\1\2\1", line)
-        if self._is_of_a_list(number, line):
+        if self._is_of_a_list(number, line) or self._is_below(number, line):
             return
+        self._indent = _indent(line) - line.lstrip().startswith("type:")
         stamp = time_in(line)
         rest = _LOGCAT.sub("", _without_time(line, stamp[1], stamp[2]) if stamp else line)
         t = stamp[0] if stamp else None
@@ -197,7 +204,7 @@ class Printed:
             yield from self._tell(told)
         if not is_told and self._open is None:
             self.doubt(number, line)
-        if self._held is not None and self._open is None and self._held.number < number:
+        if self._held is not None and self._open is None and self._until < number:
             yield from self._let_go()
 
     def _whole_event(self, number: int, raw: str) -> Line | None:
@@ -229,14 +236,31 @@ class Printed:
     def _is_of_a_list(self, number: int, line: str) -> bool:
         """The list of events of a console, copied as text: who sent it, its name and its time, a line each."""
         held = self._held
-        if held is None or held.number != number - 1 or self._open is not None:
+        if held is None or self._until != number - 1 or self._open is not None:
             return False
         time = _TIME_LINE.fullmatch(line)
         if time is not None:
             t = int(time[1] or 0) * 3600 + int(time[2]) * 60 + float(time[3])
             held.found = Found(held.found.event, t, held.found.dir)
-            held.number += 1
+            self._until = number
         return time is not None
+
+    def _is_below(self, number: int, line: str) -> bool:
+        """A field of the event that was only named, indented below its name; or one that belongs to such a field."""
+        indent = _indent(line)
+        if self._held is None or self._until != number - 1 or self._open is not None or indent <= self._indent:
+            return False
+        first, before = (self._below[0], self._below[-1]) if self._below else ("", "")
+        is_inside = (
+            first
+            and indent > _indent(first)
+            and (before.endswith(":") or indent <= _indent(before.replace("- ", "  ")))
+        )
+        if not is_inside and FIELD_BELOW.match(line) is None:
+            return False
+        self._below.append(line.rstrip())
+        self._until = number
+        return True
 
     def end(self) -> Iterator[Line]:
         """The log ends; half an object is told as far as it goes."""
@@ -260,17 +284,21 @@ class Printed:
             if len(self._seen) > SEEN:
                 del self._seen[next(iter(self._seen))]
         held = self._held
-        if held is not None and held.found.event.get("type") == kind and _tells_more(line, held):
+        if held is not None and held.found.event.get("type") == kind and _tells_more(line, held) and not self._below:
             self._held = None
         else:
             yield from self._let_go()
         if NAMED in event:
-            self._held = line
+            self._held, self._until = line, line.number
         else:
             yield line
 
     def _let_go(self) -> Iterator[Line]:
         held, self._held = self._held, None
+        if held is not None and self._below:
+            known = {name: part for name, part in held.found.event.items() if name != NAMED}
+            held.found.event = known | with_body(known["type"], "", outlined(self._below))
+            self._below = []
         if held is not None:
             yield held
 
@@ -397,7 +425,8 @@ class Printed:
         for act in acts:
             if name and act["type"] in ("error", "playback.began", "playback.ended", "client.waits", "response.cancel"):
                 continue
-            said = {**act, IN_PROSE: True} if is_prose and is_written(rest) else act
+            is_told = is_prose and (is_plain if act["type"] == "error" else is_written)(rest)
+            said = {**act, IN_PROSE: True} if is_told else act
             yield Line(number, Found(said, t, "in" if act["type"] == "error" else "local"))
 
     def _name_in(self, rest: str) -> tuple[str, int]:
@@ -472,6 +501,10 @@ def _tells_more(line: Line, held: Line) -> bool:
     event, known = line.found.event, held.found.event
     is_timed = held.found.t is None and line.found.t is not None
     return NAMED not in event or (is_timed and len(event) >= len(known))
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())
 
 
 def _looks_like_a_tag(text: str, at: int) -> bool:

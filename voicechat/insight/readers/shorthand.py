@@ -169,7 +169,8 @@ def _session(rest: str) -> dict[str, Any]:
 
 
 _CAMEL = re.compile(r"(?<=[a-z0-9])([A-Z])")
-_ENUM = re.compile(r"[A-Z]\w*(?:\.\w+)*\.[a-z]\w*|Cancelled|Completed|Failed|Incomplete|InProgress")
+_ENUM = re.compile(r"[A-Z]\w*(?:\.\w+)*\.[a-z]\w*")
+_NAMED_BY_ENUMS = ("status", "reason", "type", "code")
 _OF_SESSIONS = {*GA_PATHS, "audio", "instructions", "tools", "output_modalities", "model"}
 _STATUSES = ("completed", "cancelled", "failed", "incomplete")
 _OF_RESPONSES = {"status", "id", "output", "reason", "status_details", "conversation", "modalities"}
@@ -178,12 +179,17 @@ _OF_RESPONSES = {"status", "id", "output", "reason", "status_details", "conversa
 def snaked(value: Any) -> Any:
     """`audioStartMs` as `audio_start_ms`, and an enum's value without the enum."""
     if isinstance(value, Mapping):
-        return {_CAMEL.sub(r"_\1", str(name)).lower(): snaked(part) for name, part in value.items()}
+        whole = {_CAMEL.sub(r"_\1", str(name)).lower(): snaked(part) for name, part in value.items()}
+        return whole | {name: _snake(whole[name]) for name in _NAMED_BY_ENUMS if isinstance(whole.get(name), str)}
     if isinstance(value, list):
         return [snaked(part) for part in value]
     if isinstance(value, str) and _ENUM.fullmatch(value):
-        return _CAMEL.sub(r"_\1", value.rsplit(".", 1)[-1]).lower()
+        return _snake(value.rsplit(".", 1)[-1])
     return value
+
+
+def _snake(word: str) -> str:
+    return _CAMEL.sub(r"_\1", word).lower() if word.isidentifier() else word
 
 
 def with_body(name: str, rest: str, body: Any) -> dict[str, Any]:

@@ -97,8 +97,8 @@ ROWS: tuple[tuple[str, Phrase], ...] = (
         r"^\W*(?:stt|asr): (\w\S* \S+ [^={}/]{1,900})$",
         r"\brole=['\"]?(?:user|human)\b.{0,24}?\b(?:content|text)=" + _QUOTE,
         r"\bApplication: >> (\S.*)",
-        _LEAD + r"(?:user |input |final ){0,2}transcript(?:ion)?(?:[ .](?:completed|final|done))?(?: item_\w{1,40})?"
-        r"\s?[:=]?\s?['\"“](.{0,1000})['\"”]\W*$",
+        _LEAD + r"(?:user |input |final ){0,2}trans[ck]ri(?:pt(?:ion)?|pción|ção)(?:[ .](?:completed|final|done))?"
+        r"(?: item_\w{1,40})?\s?[:=]?\s?['\"“](.{0,1000})['\"”]\W*$",
     )),
     ("bot_said", pattern(
         _LEAD + any_of(_BOT, "chatgpt", "gpt", "gemini") + r"(?<!model)(?<!tts)" + _SAYS + _WORDS,
@@ -206,7 +206,8 @@ def speakers_in(sample: str) -> Mapping[str, str]:
     kinds, lines = set(known.values()), sum(1 for line in sample.splitlines() if line.strip())
     if len(counts) > MOST_SPEAKERS or len(counts) < 2:
         return {}
-    if not known and others and len(people) > 1 and counts.total() >= NEARLY_ALL * lines:
+    is_all = ended.total() == lines
+    if not known and (others or is_all) and len(people) > 1 and counts.total() >= NEARLY_ALL * lines:
         return dict.fromkeys(people, "")
     if len(kinds) == 1 and others:
         other = "bot_said" if kinds == {f"{TURN}user_said"} else "user_said"
