@@ -28,7 +28,7 @@ class Talk:
 
     def __init__(self, *, echo: float = 0.0, plain: bool = False) -> None:
         self.told: list[tuple[float, on.AudioEvent]] = []
-        """(seconds at the end of the step in which it was posted, event); a held block waits for the next step."""
+        """What was posted, with the end of its block in seconds: a held block waits for the next one."""
         processor = PassThroughProcessor() if plain else None
         self.path = AudioPath(lambda event: self.told.append((round(self.now, 6), event)), processor=processor)
         self.now = 0.0
