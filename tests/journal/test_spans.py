@@ -3,28 +3,49 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from tests.support.collector import facts, from_json, problems_of
 from tests.support.command import here
 from tests.support.tapes import call_tape, opening, told_tape, turn
 from voicechat.engine.link import Evidence, Finding
 from voicechat.insight.metrics.turns import Direction
-from voicechat.journal.spans import OPT_IN, SessionSpans, as_otlp_json, this_process
+from voicechat.journal.spans import OPT_IN, SessionSpans, Via, as_otlp_json, tracer_to
 
 SECRET_WORDS = ("zebra", "quince", "marmalade", "kumquat", "pomelo")
 DIRECTIONS: tuple[Direction, ...] = ("in", "out", "local")
 BEGAN = 1_700_000_000.0
 
 
-def talk(**about: Any) -> SessionSpans:
+class Kept(SessionSpans):
+    """Spans that stay here."""
+
+    def __init__(self, via: Via = "talk", **about: Any) -> None:
+        self.exported = InMemorySpanExporter()
+        super().__init__(BEGAN, tracer_to(SimpleSpanProcessor(self.exported), "seed"), via, "OpenAI", **about)
+
+    def made(self) -> tuple[ReadableSpan, ...]:
+        """Those that are new."""
+        spans = self.exported.get_finished_spans()
+        self.exported.clear()
+        return spans
+
+    def ended(self, at: float) -> tuple[ReadableSpan, ...]:
+        self.end(at)
+        return self.made()
+
+
+def talk(**about: Any) -> Kept:
     """A turn with a tool call and an error in it, an answer to the tool's output, and a turn that is cut."""
-    made = SessionSpans(BEGAN, "seed", "talk", "OpenAI", **about)
+    made = Kept(**about)
     usage = {"input_tokens": 100, "output_tokens": 40, "output_token_details": {"audio_tokens": 40}}
 
     def on(at: float, direction: Any, name: str, **event: Any) -> None:
@@ -62,14 +83,14 @@ def named(spans: list[Span], name: str) -> list[Span]:
     return [span for span in spans if span.name.startswith(name)]
 
 
-def as_proto(spans: list[ReadableSpan]) -> list[Span]:
+def as_proto(spans: Sequence[ReadableSpan]) -> list[Span]:
     return from_json(as_otlp_json(spans))
 
 
 def test_a_turn_is_a_span_with_its_waits_as_events_and_its_tool_below_it() -> None:
     made = talk()
     made.found([finding(4.0)])
-    spans = as_proto(made.end(7.0))
+    spans = as_proto(made.ended(7.0))
     assert problems_of(spans) == []
     (root,), (one,), (tool,) = (named(spans, name) for name in ("voicechat.session", "voicechat.turn", "execute_tool"))
     assert (one.parent_span_id, tool.parent_span_id) == (root.span_id, one.span_id)
@@ -97,10 +118,10 @@ def test_a_turn_is_a_span_with_its_waits_as_events_and_its_tool_below_it() -> No
 def test_no_word_is_told_by_default_and_with_words_all_are_below_one_prefix() -> None:
     made = talk()
     made.found([finding(4.0)])
-    assert not any(word in as_otlp_json(made.end(7.0)) for word in SECRET_WORDS)
+    assert not any(word in as_otlp_json(made.ended(7.0)) for word in SECRET_WORDS)
     made = talk(words=True)
     made.found([finding(4.0)])
-    spans = made.end(7.0)
+    spans = made.ended(7.0)
     words = as_otlp_json(spans)
     assert all(word in words for word in SECRET_WORDS)
 
@@ -114,7 +135,7 @@ def test_no_word_is_told_by_default_and_with_words_all_are_below_one_prefix() ->
 def test_names_of_the_conventions_follow_the_switch(monkeypatch: pytest.MonkeyPatch) -> None:
     def of_turn(switch: str) -> dict[str, Any]:
         monkeypatch.setenv(OPT_IN, switch)
-        return facts(named(as_proto(talk(process=this_process()).end(7.0)), "voicechat.turn")[0])
+        return facts(named(as_proto(talk().ended(7.0)), "voicechat.turn")[0])
 
     old, new = of_turn(""), of_turn("http,gen_ai_latest_experimental")
     assert old["gen_ai.system"] == new["gen_ai.provider.name"] == "openai"
@@ -125,11 +146,13 @@ def test_names_of_the_conventions_follow_the_switch(monkeypatch: pytest.MonkeyPa
 
 def test_a_turn_is_told_once_when_its_answer_has_been_heard() -> None:
     made = talk()
-    assert made.finished(7.0) == []
-    spans = made.finished(9.0)
+    made.finish_turns(7.0)
+    assert made.made() == ()
+    made.finish_turns(9.0)
+    spans = made.made()
     assert [span.name for span in spans] == ["voicechat.turn", "execute_tool weather"]
     made.found([finding(4.0)])
-    rest = made.end(10.0)
+    rest = made.ended(10.0)
     assert [span.name for span in rest] == ["voicechat.session"]
     late = [one for one in as_proto(rest)[0].events if one.name == "voicechat.finding"]
     assert facts(late[0])["voicechat.turn_id"] == "sess_1/1"
@@ -137,13 +160,13 @@ def test_a_turn_is_told_once_when_its_answer_has_been_heard() -> None:
 
 
 def test_a_failed_answer_and_a_tool_without_output_are_marked_as_failed() -> None:
-    made = SessionSpans(BEGAN, "seed", "tap")
+    made = Kept("tap")
     made.feed(1.0, "in", {"type": "response.created", "response": {"id": "r1"}})
     call = {"type": "function_call", "call_id": "c1", "name": "weather"}
     made.feed(1.1, "in", {"type": "response.output_item.done", "response_id": "r1", "item": call})
     failed = {"id": "r1", "status": "failed", "status_details": {"error": {"code": "server_error"}}}
     made.feed(2.0, "in", {"type": "response.done", "response": failed})
-    spans = as_proto(made.end(3.0))
+    spans = as_proto(made.ended(3.0))
     one, tool = named(spans, "voicechat.turn")[0], named(spans, "execute_tool")[0]
     assert one.status.code == tool.status.code == Status.STATUS_CODE_ERROR
     assert facts(one)["error.type"] == "server_error"
@@ -157,7 +180,7 @@ def test_events_of_another_shape_raise_nothing(event: dict[str, Any]) -> None:
     for direction in DIRECTIONS:
         made.feed(6.5, direction, event)
         made.feed(6.5, direction, event | {"response": 3, "item": [], "error": "x", "session": None})
-    assert problems_of(as_proto(made.end(7.0))) == []
+    assert problems_of(as_proto(made.ended(7.0))) == []
 
 
 def export(tape: Path, *arguments: str) -> str:

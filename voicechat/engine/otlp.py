@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import logging
 import os
-import secrets
 import threading
 import time
 from collections.abc import Callable, Sequence
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
-from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 from voicechat.config.otlp import otlp_endpoint
 from voicechat.config.settings import Settings
@@ -25,7 +23,7 @@ from voicechat.engine.problems import Problems
 from voicechat.insight.metrics.prices import read_prices
 from voicechat.journal.entry import Happening, in_session_time
 from voicechat.journal.observers import Observers
-from voicechat.journal.spans import SessionSpans, Via, this_process
+from voicechat.journal.spans import SessionSpans, Via, tracer_to
 
 TRACES = "trace export"
 """What a notice calls this observer."""
@@ -55,9 +53,6 @@ class _Exporter(OTLPSpanExporter):
         return result
 
 
-Send = Callable[[Sequence[ReadableSpan]], None]
-
-
 class OtlpExporter:
     """`trace` any number of sessions, `close` at the end. Requests are made by threads of their own."""
 
@@ -69,28 +64,19 @@ class OtlpExporter:
         url = otlp_endpoint(settings, os.environ)
         log = logging.getLogger("opentelemetry")
         log.propagate, log.handlers = False, [logging.NullHandler()]
-        is_disabled = os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
-        self._sampler = ALWAYS_OFF if is_disabled else TracerProvider(shutdown_on_exit=False).sampler
         self._exporter = _Exporter(url, notice)
         self._queue = BatchSpanProcessor(self._exporter)
+        self._tracer = tracer_to(self._queue)
         self._words = settings.otlp_words and not settings.redact
         self._prices = read_prices(settings.prices)[0]
-        self._process = this_process()
         probe = OTLPSpanExporter(url, timeout=PROBE)
         threading.Thread(target=self._exporter.export, args=((), probe), name="otlp-probe", daemon=True).start()
 
     def trace(self, observers: Observers, problems: Problems, via: Via, provider: str, at: float) -> SessionTrace:
         """One more session; `problems` finds what is wrong with it, `at` is its zero on the monotonic clock."""
-        zero, seed = time.time() - (time.monotonic() - at), secrets.token_hex(16)
-        about = (self._words, self._prices, self._process)
-        return SessionTrace(self._queued, SessionSpans(zero, seed, via, provider, *about), observers, problems, at)
-
-    def _queued(self, spans: Sequence[ReadableSpan]) -> None:
-        """Those that are sampled. Event loop only."""
-        for span in spans:
-            known = span.get_span_context()
-            if known and self._sampler.should_sample(None, known.trace_id, span.name).decision.is_sampled():
-                self._queue.on_end(span)
+        zero = time.time() - (time.monotonic() - at)
+        spans = SessionSpans(zero, self._tracer, via, provider, self._words, self._prices)
+        return SessionTrace(spans, observers, problems, at)
 
     def close(self) -> None:
         """Send what is left, for `FLUSH` seconds at most; a collector that takes nothing is not waited for."""
@@ -102,8 +88,8 @@ class OtlpExporter:
 class SessionTrace:
     """One session's spans: it watches with the other observers, and is told when time has passed. Event loop only."""
 
-    def __init__(self, send: Send, spans: SessionSpans, observers: Observers, problems: Problems, at: float) -> None:
-        self._send, self._spans, self._problems, self._started_at, self._due_at = send, spans, problems, at, 0.0
+    def __init__(self, spans: SessionSpans, observers: Observers, problems: Problems, at: float) -> None:
+        self._spans, self._problems, self._started_at, self._due_at = spans, problems, at, 0.0
         observers.add(TRACES, self._watch)
         self.tick = observers.guarded(TRACES, self._tick)
         self.end = observers.guarded(TRACES, self._end)
@@ -117,8 +103,8 @@ class SessionTrace:
         if now >= self._due_at:
             self._due_at = now + LOOK
             self._spans.found(self._problems.findings)
-            self._send(self._spans.finished(now - self._started_at))
+            self._spans.finish_turns(now - self._started_at)
 
     def _end(self, now: float) -> None:
         self._spans.found(self._problems.findings)
-        self._send(self._spans.end(now - self._started_at))
+        self._spans.end(now - self._started_at)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -300,24 +300,29 @@ def history_of(film: Film) -> History:
     return history
 
 
-def spans_of(talk: PastTalk, *, words: bool) -> list[ReadableSpan]:
+def spans_of(talk: PastTalk, *, words: bool) -> Sequence[ReadableSpan]:
     """The spans of a tape or a log; the same ones each time. Raises ConfigError without the extra `otel`."""
     require_extra(*EXTRA)
-    from voicechat.journal.spans import SessionSpans, this_process
+    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+    from voicechat.journal.spans import SessionSpans, tracer_to
 
     source = talk.source
     began_at = source.file.stat().st_mtime - talk.length
     with contextlib.suppress(ValueError):
         began_at = datetime.fromisoformat(talk.transcript.started_at).timestamp()
     seed = f"{source.name} {began_at} {talk.length} {len(talk.rows)}"
-    made = SessionSpans(began_at, seed, "tape", talk.transcript.provider, words=words, process=this_process())
+    spans = InMemorySpanExporter()
+    tracer = tracer_to(SimpleSpanProcessor(spans), seed)
+    made = SessionSpans(began_at, tracer, "tape", talk.transcript.provider, words=words)
     made.found(talk.findings)
-    spans: list[ReadableSpan] = []
     for entry in source.entries():
         translated = entry.data.get("event") if entry.kind == "input" else None
         if entry.kind == "event":
             made.feed(entry.t, entry.dir, entry.data)
         elif isinstance(translated, dict):  # GPT-Live: what was made of its events
             made.feed(entry.t, "in", translated)
-        spans += made.finished(entry.t)
-    return spans + made.end(talk.length)
+        made.finish_turns(entry.t)
+    made.end(talk.length)
+    return spans.get_finished_spans()

@@ -1,7 +1,7 @@
 """A session as OpenTelemetry spans: one for the session, one a turn below it, one a tool call below its turn.
 
-`SessionSpans` is fed with the events of a session in the order they flowed and returns spans as turns end, those of the
-OpenTelemetry SDK (the extra `otel`, 0.2 s to load). A running talk, a tap, the local server and a tape bring the same.
+`SessionSpans` is fed with the events of a session in the order they flowed and makes spans as turns end, by a tracer of
+the OpenTelemetry SDK (the extra `otel`, 0.2 s to load). A running talk, a tap, the local server and a tape do the same.
 
 Names are ours (`voicechat.*`), with those of the GenAI conventions beside them: version 1.36, or the newest draft with
 `OTEL_SEMCONV_STABILITY_OPT_IN=gen_ai_latest_experimental`. What was said, written or found in words stands under
@@ -15,21 +15,22 @@ speech. What did not happen is absent. `voicechat.turn_id` is the session's id a
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 import os
 import re
-from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from random import Random
 from typing import Any, Literal, TypeAlias
 
 from google.protobuf.json_format import MessageToJson
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import Event, ReadableSpan
-from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags, format_trace_id
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.id_generator import IdGenerator
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON
+from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer, format_trace_id, set_span_in_context
 
 from voicechat import __version__
 from voicechat.engine.link import Finding
@@ -58,18 +59,30 @@ GRACE = 30.0
 MOST_OPEN = 100
 MOST_ERRORS, MOST_FINDINGS = 32, 64
 """Of one span; the SDK keeps 128 events."""
-SCOPE = InstrumentationScope("voicechat", __version__)
 _IDENTIFIER = re.compile(r"[A-Za-z0-9_.:/@+\-]{1,200}")
 
 
-Process: TypeAlias = tuple[Resource, bool]
-"""What is known of the process that makes the spans, and whether names are those of the newest draft."""
-NO_PROCESS: Process = Resource.get_empty(), False
+class _Ids(IdGenerator):
+    """Random ones; from a seed the same each time."""
+
+    def __init__(self, seed: str) -> None:
+        self._random = Random(seed or None)
+
+    def generate_span_id(self) -> int:
+        return self._random.getrandbits(64)
+
+    def generate_trace_id(self) -> int:
+        return self._random.getrandbits(128)
 
 
-def this_process() -> Process:
-    """As the variables of OpenTelemetry say."""
-    return (Resource.create(), LATEST in os.environ.get(OPT_IN, "").replace(",", " ").split())
+def tracer_to(processor: SpanProcessor, seed: str = "") -> Tracer:
+    """What makes spans for a processor, as the variables of OpenTelemetry say; of a tape (`seed`) all are sampled."""
+    instance = format_trace_id(_Ids(seed).generate_trace_id())
+    told = {"service.name": "voicechat", "service.version": __version__, "service.instance.id": instance}
+    sampler = ALWAYS_ON if seed else None
+    maker = TracerProvider(sampler, Resource.create(told), shutdown_on_exit=False, id_generator=_Ids(seed))
+    maker.add_span_processor(processor)
+    return maker.get_tracer("voicechat", __version__)
 
 
 @dataclass(slots=True)
@@ -90,28 +103,25 @@ class _Turn:
 
 
 class SessionSpans:
-    """`feed` every event and tell what was `found`; `finished` and `end` return spans, each once."""
+    """`feed` every event and tell what was `found`; `finish_turns` and `end` make the spans, each once."""
 
     def __init__(
         self,
         began_at: float,
-        seed: str,
+        tracer: Tracer,
         via: Via,
         provider: str = "",
         words: bool = False,
         prices: Mapping[str, Price] | None = None,
-        process: Process = NO_PROCESS,
     ) -> None:
-        """`began_at`: seconds since 1970 of session time 0; `seed`: what ids are made from; `words`: put in what was
-        said, written and found."""
+        """`began_at`: seconds since 1970 of session time 0; `words`: put in what was said, written and found."""
         self._zero = round(began_at * 1e6) * 1_000
-        self._trace = _digest(seed, 16)
-        self._via = via
+        self._tracer = tracer
+        self._root = tracer.start_span("voicechat.session", start_time=self._zero)
+        self._kind = SpanKind.SERVER if via == "serve" else SpanKind.CLIENT
         self._provider = _slug(provider)
         self._words = words
-        service = {"name": "voicechat", "version": __version__, "instance.id": format_trace_id(self._trace)}
-        about, self._is_latest = process
-        self._resource = about.merge(Resource({f"service.{name}": value for name, value in service.items()}))
+        self._is_latest = LATEST in os.environ.get(OPT_IN, "").replace(",", " ").split()
         self._ledger = Ledger(prices=prices)
         self._calls = ToolCalls()
         self._open: dict[int, _Turn] = {}
@@ -119,13 +129,14 @@ class SessionSpans:
         self._turn_of_id: dict[str, int] = {}
         """The turn of each response and of each item of the user's."""
         self._sounds: set[str] = set()
-        self._session = ""
+        self._id = format_trace_id(self._root.get_span_context().trace_id)
+        self._is_named = False
+        """The service has said its own id."""
         self._told: Facts = {"voicechat.via": via}
         self._points: deque[Point] = deque(maxlen=MOST_ERRORS)
         self._findings: dict[str, Finding | Found] = {}
         self._placed: set[str] = set()
         self._last = 0.0
-        self._counts = Counter(turns=0, interruptions=0, failed_turns=0, tool_calls=0)
 
     def feed(self, at: float, direction: Direction, event: Mapping[str, Any]) -> None:
         """Take in one event at session time `at`, seconds; what a local event says of times is session time too."""
@@ -144,22 +155,21 @@ class SessionSpans:
         """Every finding so far, as it is now."""
         self._findings |= {finding.id: finding for finding in findings}
 
-    def finished(self, now: float) -> list[ReadableSpan]:
-        """The spans of turns of which nothing more is awaited at session time `now`."""
-        over = [number for number in self._open if self._is_over(number, now)]
-        return [span for number in over for span in self._turn_spans(number)]
+    def finish_turns(self, now: float) -> None:
+        """Make the spans of turns of which nothing more is awaited at session time `now`."""
+        for over in [turn for turn in self._open if self._is_over(turn, now)]:
+            self._tell_turn(over)
 
-    def end(self, now: float) -> list[ReadableSpan]:
-        """The session is over: the spans of the turns that are left, then its own."""
-        spans = [span for number in tuple(self._open) for span in self._turn_spans(number)]
+    def end(self, now: float) -> None:
+        """The session is over: make the spans of the turns that are left, then its own."""
+        for left in tuple(self._open):
+            self._tell_turn(left)
         figures, end = self._ledger.figures(last=1), max(now, self._last)
-        told = self._told | {f"voicechat.{name}": count for name, count in self._counts.items()}
-        told |= _usage(figures.usage, figures.money.cost)
+        told = self._told | _usage(figures.usage, figures.money.cost)
         told["voicechat.finding_codes"] = tuple(sorted({one.code for one in self._findings.values()}))
         rest = [self._finding(one, end) for one in self._findings.values() if one.id not in self._placed]
         failed = "voicechat.connection.failed" in (name for _, name, _ in self._points)
-        points = (*self._points, *rest[:MOST_FINDINGS])
-        return [*spans, self._span("voicechat.session", "session", "", (0.0, end), told, points, failed)]
+        self._finish(self._root, (0.0, end), told, (*self._points, *rest[:MOST_FINDINGS]), failed)
 
     # what flowed
     def _take(self, at: float, direction: Direction, name: str, event: Mapping[str, Any]) -> None:
@@ -208,7 +218,8 @@ class SessionSpans:
                     self._say(newest, "user", one.get("text") if isinstance(one, dict) else None)
             case "in", "session.created" | "session.updated":
                 session = part(event, "session")
-                self._session = self._session or _identifier(session.get("id"))
+                if not self._is_named and (id := _identifier(session.get("id"))):
+                    self._id, self._is_named = id, True
                 voice = _identifier(part(part(session, "audio"), "output").get("voice") or session.get("voice"))
                 self._told["voicechat.voice"] = voice or self._told.get("voicechat.voice")
             case "in", "error":
@@ -248,8 +259,8 @@ class SessionSpans:
     def _calls_of(self, number: int) -> list[ToolCall]:
         return [call for call in self._calls.by_id.values() if call.turn == number]
 
-    def _turn_spans(self, number: int) -> Iterator[ReadableSpan]:
-        """The spans of one turn, which is forgotten with it."""
+    def _tell_turn(self, number: int) -> None:
+        """Make the spans of one turn, which is forgotten with it."""
         turn, turns, calls = self._open.pop(number), self._ledger.turns, self._calls_of(number)
         for call in calls:
             del self._calls.by_id[call.id]
@@ -267,14 +278,12 @@ class SessionSpans:
             if start <= (seen := self._finding(finding, end))[0] <= max(end, following or end):
                 self._placed.add(finding.id)
                 points.append(seen)
-        cut, failed = bool(numbers.cut_by), bool(turn.error)
-        self._counts.update(turns=1, interruptions=cut, failed_turns=failed, tool_calls=len(calls))
-        told, path = self._turn_attributes(number, turn, numbers, waits), f"turn/{number}"
-        yield self._span("voicechat.turn", path, "session", (start, end), told, points, failed)
+        told = self._turn_attributes(number, turn, numbers, waits)
+        span = self._span("voicechat.turn", self._root, self._kind, (start, end), told, points, bool(turn.error))
         for call in calls:
             name, times = f"execute_tool {_identifier(call.name)}".strip(), (call.began or 0.0, call.ended or end)
             told, failed = self._tool_attributes(number, call), call.outcome != "ok"
-            yield self._span(name, f"{path}/{call.id}", path, times, told, (), failed)
+            self._span(name, span, SpanKind.INTERNAL, times, told, (), failed)
 
     def _turn_attributes(self, number: int, turn: _Turn, numbers: TurnNumbers, waits: Mapping[str, float]) -> Facts:
         responses = tuple(id for id in map(_identifier, turn.running) if id)[:MOST_OPEN]
@@ -325,10 +334,6 @@ class SessionSpans:
             "gen_ai.request.model": _identifier(self._ledger.model),
         }
 
-    @property
-    def _id(self) -> str:
-        return self._session or format_trace_id(self._trace)
-
     def _numbered(self, number: int) -> Facts:
         return {"voicechat.turn_id": f"{self._id}/{number}", "voicechat.turn": number}
 
@@ -350,38 +355,28 @@ class SessionSpans:
         return {CONTENT + name: without_keys(said[:LONGEST_CONTENT]).encode("utf-8", "replace").decode()}
 
     def _span(
-        self, name: str, path: str, parent: str, times: tuple[float, float], told: Facts, points: Iterable[Point],
+        self, name: str, parent: Span, kind: SpanKind, times: tuple[float, float], told: Facts, points: Iterable[Point],
         failed: bool,
-    ) -> ReadableSpan:  # fmt: skip
+    ) -> Span:  # fmt: skip
         """Times are session time: nothing begins before the session, or ends or happens outside its span."""
         start = max(0.0, times[0])
-        end = max(start, times[1])
-        events = sorted(((min(max(at, start), end), name, facts) for at, name, facts in points), key=lambda one: one[0])
-        kind = SpanKind.SERVER if self._via == "serve" else SpanKind.CLIENT
-        return ReadableSpan(
-            name,
-            self._context(path),
-            self._context(parent) if parent else None,
-            self._resource,
-            _known(self._named() | told),
-            [Event(name, _known(facts), self._unix(at)) for at, name, facts in events],
-            kind=kind if name == "voicechat.turn" else SpanKind.INTERNAL,
-            status=Status(StatusCode.ERROR if failed else StatusCode.UNSET),
-            start_time=self._unix(start),
-            end_time=self._unix(end),
-            instrumentation_scope=SCOPE,
-        )
+        made = self._tracer.start_span(name, set_span_in_context(parent), kind, start_time=self._unix(start))
+        self._finish(made, (start, max(start, times[1])), told, points, failed)
+        return made
 
-    def _context(self, path: str) -> SpanContext:
-        id = _digest(f"{self._trace}/{path}", 8)
-        return SpanContext(self._trace, id, is_remote=False, trace_flags=TraceFlags(TraceFlags.SAMPLED))
+    def _finish(
+        self, span: Span, times: tuple[float, float], told: Facts, points: Iterable[Point], failed: bool
+    ) -> None:
+        start, end = times
+        for at, name, facts in sorted(points, key=lambda one: one[0]):
+            span.add_event(name, _known(facts), self._unix(min(max(at, start), end)))
+        span.set_attributes(_known(self._named() | told))
+        if failed:
+            span.set_status(StatusCode.ERROR)
+        span.end(self._unix(end))
 
     def _unix(self, at: float) -> int:
         return self._zero + round(at * 1e9)
-
-
-def _digest(text: str, size: int) -> int:
-    return int.from_bytes(hashlib.sha256(text.encode("utf-8", "replace")).digest()[:size])
 
 
 def _known(facts: Facts) -> dict[str, Value]:
