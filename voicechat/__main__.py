@@ -17,13 +17,13 @@ def main() -> None:
         from voicechat.cli.completion import complete
 
         sys.exit(complete(sys.argv[1:], os.environ))
-    from voicechat.cli.edge import protect_the_terminal
+    from voicechat.cli.edge import guarded, protect_the_terminal
 
     protect_the_terminal()
     if sys.argv[1:2] == ["ctl"]:
         from voicechat.cli.ctl import ctl_command
 
-        sys.exit(ctl_command(sys.argv[2:]))
+        sys.exit(guarded(lambda: ctl_command(sys.argv[2:])))
     try:
         code = obey(sys.argv[1:])
     except KeyboardInterrupt:  # while we were still importing

@@ -14,8 +14,6 @@ Expected trouble during a talk is *data* (an event, then a Notice), never one of
 
 from __future__ import annotations
 
-import importlib.util
-
 
 class VoiceChatError(Exception):
     """What happened in one sentence, and the next step for the user.
@@ -81,6 +79,8 @@ class TapeError(VoiceChatError):
 
 def require_extra(extra: str, needs: str, *packages: str) -> None:
     """Raises ConfigError where a package of an extra is not installed; `needs`: who needs it. Loads nothing."""
+    import importlib.util  # most commands need none
+
     if any(importlib.util.find_spec(name) is None for name in packages):
         hint = f'run pip install ".[{extra}]" in the folder of voicechat'
         raise ConfigError(f"{needs} the extra `{extra}`", hint=hint)

@@ -26,7 +26,7 @@ from voicechat.engine.audience import Audience
 from voicechat.engine.control import MOST_CONNECTIONS, Control
 from voicechat.engine.door import knock
 from voicechat.engine.link import Batch, EventRow, FromEngine, Goodbye, Snapshot, TapeShown
-from voicechat.errors import ConfigError, EngineError
+from voicechat.errors import ConfigError, SignallingError
 
 PATIENCE = 15.0
 
@@ -267,7 +267,7 @@ def test_watch_picks_the_talk_that_lives_and_removes_the_socket_of_a_killed_one(
 ) -> None:
     monkeypatch.setenv("VOICECHAT_RUNTIME_DIR", str(tmp_path))
     tmp_path.chmod(0o700)
-    with pytest.raises(EngineError, match="no talk is running"):
+    with pytest.raises(SignallingError, match="no talk is running"):
         place_of(0)
     with socket.socket(socket.AF_UNIX) as live, socket.socket(socket.AF_UNIX) as killed:
         live.bind(str(tmp_path / "111.sock"))

@@ -6,10 +6,12 @@ goes to the engine's door, one comes back.
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import sys
 
-from voicechat.engine.door import knock, listed, reachable, runtime_dir, sessions
+from voicechat import exit_codes
+from voicechat.engine.door import chosen, runtime_dir, sessions
 
 HELP = """Usage: voicechat ctl [--session PID] COMMAND
 
@@ -27,62 +29,35 @@ Work a running talk from outside. Commands:
 VERBS = ("ptt", "mute", "barge-in", "stop", "say", "end", "status", "events", "sessions")
 USAGE_MARK = "usage: "
 """How the talk begins a refusal that names the right spelling."""
-DONE, REFUSED, USAGE, UNREACHABLE, INTERRUPTED = 0, 1, 2, 3, 130
+REFUSED = exit_codes.FAILED_TURN
+UNREACHABLE = exit_codes.CONNECTION
 
 
 def ctl_command(arguments: list[str]) -> int:
-    """Exit 0: done. 1: the talk refused it. 2: not a command. 3: there is no talk to reach."""
-    try:
-        return _command(arguments)
-    except KeyboardInterrupt:
-        return INTERRUPTED
-
-
-def _command(arguments: list[str]) -> int:
+    """Exit 0: done. 1: the talk refused it. 2: not a command. 3: there is no talk to reach. Raises VoiceChatError."""
     session = ""
     if arguments[:1] == ["--session"] and len(arguments) > 1:
         session, arguments = arguments[1], arguments[2:]
     if not arguments or arguments[0] in ("-h", "--help"):
         (sys.stdout if arguments else sys.stderr).write(HELP)
-        return DONE if arguments else USAGE
+        return exit_codes.DONE if arguments else exit_codes.USAGE
     if arguments[0] not in VERBS:
-        return _complain(f"ctl has no command {arguments[0][:40]!r}\n{HELP.rstrip()}", USAGE)
-    try:
-        folder = runtime_dir()
-        doors = sessions(folder)
-    except OSError as error:
-        return _complain(f"{error.filename}: {error.strerror}", UNREACHABLE)
-    if arguments == ["sessions"]:
-        sys.stdout.write("".join(f"{number}\n" for number in doors))
-        if not doors:
-            sys.stderr.write("voicechat: no talk is running; start one with: voicechat\n")
-        return DONE
-    if session and not (session.isdigit() and int(session) in doors):
+        return _complain(f"ctl has no command {arguments[0][:40]!r}\n{HELP.rstrip()}", exit_codes.USAGE)
+    if session and not session.isdigit():
         return _complain(f"there is no talk {session}; `voicechat ctl sessions` lists them", UNREACHABLE)
-    return _ask([int(session)] if session else doors, folder, " ".join(_escaped(word) for word in arguments))
-
-
-def _ask(doors: list[int], folder: str, line: str) -> int:
-    """The newest talk that answers; several are told apart by `--session`."""
-    if len(doors) == 1:
+    if arguments == ["sessions"]:
         try:
-            open_doors = {doors[0]: knock(folder, doors[0])}
-        except (OSError, ValueError):
-            open_doors = {}  # its engine is gone and left the socket behind
-    else:
-        open_doors = reachable(folder)
-    if not open_doors:
-        return _complain("no talk is running; start one with: voicechat", UNREACHABLE)
-    if len(open_doors) > 1:
-        talks = listed(folder, open_doors)
-        newest = next(iter(open_doors))
-        how = f"voicechat ctl --session {newest} {line.partition(' ')[0]} ..."
-        return _complain(f"{len(open_doors)} talks are running, newest first:{talks}\n  choose one: {how}", USAGE)
-    with next(iter(open_doors.values())) as door:
-        try:
+            numbers = sessions(runtime_dir())
+        except OSError as error:
+            return _complain(f"{error.filename}: {error.strerror}", UNREACHABLE)
+        sys.stdout.write("".join(f"{number}\n" for number in numbers))
+        if not numbers:
+            sys.stderr.write("voicechat: no talk is running; start one with: voicechat\n")
+        return exit_codes.DONE
+    line = " ".join(_escaped(word) for word in arguments)
+    with chosen(int(session or 0), f"voicechat ctl --session {{}} {arguments[0]} ...")[1] as door:
+        with contextlib.suppress(OSError):  # it was closed before we spoke; what it said meanwhile tells why
             door.sendall(line.encode() + b"\n")
-        except OSError:
-            pass  # it was closed before we spoke; what it said meanwhile tells why
         return _told(door, follows=line == "events")
 
 
@@ -94,7 +69,7 @@ def _told(door: socket.socket, *, follows: bool) -> int:
             return _complain("the talk does not answer\n  list the talks: voicechat ctl sessions", UNREACHABLE)
         said, _, rest = answer.partition(" ")
         if said != "ok":
-            code = USAGE if rest.startswith(USAGE_MARK) else REFUSED if rest else UNREACHABLE
+            code = exit_codes.USAGE if rest.startswith(USAGE_MARK) else REFUSED if rest else UNREACHABLE
             return _complain(rest or "the talk closed the connection", code)
         if rest:
             sys.stdout.write(rest + "\n")
@@ -103,7 +78,7 @@ def _told(door: socket.socket, *, follows: bool) -> int:
             for event in answers:
                 sys.stdout.write(event)
                 sys.stdout.flush()
-    return DONE
+    return exit_codes.DONE
 
 
 def _escaped(word: str) -> str:

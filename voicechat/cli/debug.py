@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from voicechat import exit_codes
-from voicechat.engine.door import knock, reachable, runtime_dir
-from voicechat.errors import ConfigError, EngineError, SignallingError
+from voicechat.engine.door import chosen
+from voicechat.errors import EngineError
 
 if TYPE_CHECKING:
     from voicechat.engine.host import EngineProcess
@@ -66,35 +66,18 @@ def ask(session: int, request: Mapping[str, Any]) -> Result:
 
     Raises ConfigError where a session must be named, SignallingError where there is none to reach.
     """
-    with _door(session) as door:
+
+    def is_ours(door: socket.socket) -> bool:
+        return bool(_asked(door, {"verb": "status"}).get("detached"))
+
+    command = f"voicechat debug {request['verb']} --session {{}}"
+    with chosen(session, command, is_ours, "debug session", "voicechat debug start")[1] as door:
         result = _asked(door, request)
-        if request.get("verb") == "stop" and result.get("detached"):
+        if request["verb"] == "stop" and result.get("detached"):
             door.settimeout(END_WITHIN)
             with contextlib.suppress(OSError):
                 door.recv(1)  # it ends with its process
     return result
-
-
-def _door(session: int) -> socket.socket:
-    try:
-        folder = runtime_dir()
-        if session:
-            return knock(folder, session)
-        doors = reachable(folder)
-    except (OSError, ValueError) as error:
-        said = f"there is no session {session}" if session else str(error)
-        raise SignallingError(said, hint="`voicechat ctl sessions` lists all talks") from error
-    ours = {number: door for number, door in doors.items() if _asked(door, {"verb": "status"}).get("detached")}
-    for number, door in doors.items():
-        if [*ours] != [number]:
-            door.close()
-    if not ours:
-        raise SignallingError("no debug session is running", hint="voicechat debug start")
-    if len(ours) > 1:
-        names = ", ".join(map(str, ours))
-        why = f"{len(ours)} debug sessions are running, newest first: {names}"
-        raise ConfigError(why, hint="choose one: --session PID")
-    return next(iter(ours.values()))
 
 
 def _asked(door: socket.socket, request: Mapping[str, Any]) -> Result:

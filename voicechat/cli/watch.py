@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from voicechat.config.load import load_settings
-from voicechat.engine.door import listed, reachable, runtime_dir, sessions
-from voicechat.errors import ConfigError, EngineError
+from voicechat.engine.door import chosen, runtime_dir
+from voicechat.errors import ConfigError
 
 WELCOME = (
     "You watch this talk.",
@@ -22,7 +22,7 @@ WELCOME = (
 
 
 def watch_command(flags: Mapping[str, Any], config: Path | None, session: int) -> int:
-    """Show a running talk until the user leaves or it ends. Raises EngineError where there is none."""
+    """Show a running talk until the user leaves or it ends. Raises SignallingError where there is none."""
     from msgspec.structs import replace
 
     from voicechat.cli.chat import ui_options
@@ -42,23 +42,7 @@ def watch_command(flags: Mapping[str, Any], config: Path | None, session: int) -
 
 
 def place_of(session: int) -> tuple[str, int]:
-    """Folder and number of the talk to watch. Raises EngineError, ConfigError."""
-    try:
-        folder = runtime_dir()
-    except OSError as error:
-        raise EngineError(f"{error.filename}: {error.strerror}") from error
-    if session and session not in sessions(folder):
-        raise ConfigError(f"there is no talk {session}", hint="`voicechat ctl sessions` lists them")
-    if session:
-        return folder, session
-    talks = reachable(folder)
-    try:
-        if not talks:
-            raise EngineError("no talk is running", hint="start one with: voicechat")
-        if len(talks) > 1:
-            found = f"{len(talks)} talks are running, newest first:{listed(folder, talks)}"
-            raise ConfigError(found, hint=f"voicechat watch --session {next(iter(talks))}")
-        return folder, next(iter(talks))
-    finally:
-        for door in talks.values():
-            door.close()
+    """Folder and number of the talk to watch. Raises SignallingError, ConfigError."""
+    number, door = chosen(session, "voicechat watch --session {}")
+    door.close()
+    return runtime_dir(), number

@@ -11,6 +11,7 @@ import socket
 import stat
 import sys
 import time
+from collections.abc import Callable
 
 SOCKET = ".sock"
 PORT = ".port"
@@ -82,6 +83,41 @@ def reachable(folder: str) -> dict[int, socket.socket]:
         except (OSError, ValueError):
             continue
     return found
+
+
+def chosen(
+    session: int,
+    command: str,
+    is_wanted: Callable[[socket.socket], bool] = lambda door: True,
+    what: str = "talk",
+    start: str = "voicechat",
+) -> tuple[int, socket.socket]:
+    """Process id of and connection to the talk that is meant: `session`, or (0) the only wanted one that runs.
+
+    Raises SignallingError where there is none to reach, ConfigError where one of several must be named to `command`.
+    """
+    from voicechat.errors import ConfigError, SignallingError
+
+    try:
+        folder = runtime_dir()
+    except OSError as error:
+        raise SignallingError(f"{error.filename}: {error.strerror}") from error
+    try:
+        doors = {session: knock(folder, session)} if session else reachable(folder)
+    except (OSError, ValueError) as error:
+        raise SignallingError(f"there is no talk {session}", hint="`voicechat ctl sessions` lists them") from error
+    wanted = [number for number, door in doors.items() if session or is_wanted(door)]
+    try:
+        if not wanted:
+            raise SignallingError(f"no {what} is running", hint=f"start one with: {start}")
+        if len(wanted) > 1:
+            named = listed(folder, {number: doors[number] for number in wanted})
+            why = f"{len(wanted)} {what}s are running, newest first:{named}"
+            raise ConfigError(why, hint=command.format(wanted[0]))
+        return wanted[0], doors.pop(wanted[0])
+    finally:
+        for door in doors.values():
+            door.close()
 
 
 def listed(folder: str, talks: dict[int, socket.socket]) -> str:
