@@ -150,6 +150,9 @@ def test_a_second_scan_reads_only_what_changed(tmp_path: Path) -> None:
     fresh = scanned(tmp_path / "tapes", out=tmp_path / "fresh")
     assert (first.read, again.read, last.read, last.kept, fresh.read) == (4, 0, 1, 2, 3)
     assert digests(tmp_path / "out") == digests(tmp_path / "fresh")
+    changed.unlink()
+    assert scanned(tmp_path / "tapes", out=tmp_path / "out").kept == 2
+    assert len(table(tmp_path / "out", "sessions")) == 2
 
 
 def test_a_killed_scan_goes_on_and_writes_the_same_tables(corpus: Path, whole: Path, tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from voicechat.insight.session_model import SessionModel
 from voicechat.journal.redact import without_keys
 from voicechat.journal.reports import report_of
 from voicechat.journal.tape import AUDIO_FILE, EVENTS_FILE, read_lines
-from voicechat.protocol.live import LiveSession
+from voicechat.protocol.live import EVENTS, LiveSession
 
 TABLES = {
     "sessions":
@@ -69,24 +69,8 @@ Rows = dict[str, list[list[Any]]]
 MOST_TURNS = 100_000
 """Of one session that are kept, the newest."""
 MOST_ROWS = 100_000
-_DONE = "conversation.item.input_audio_transcription.completed"
 _FAILURES = ("error", "line.failed", "client.failed", "conversation.item.input_audio_transcription.failed")
 _LIVE_USAGE = ("session.started", "session.usage.updated", "session.closed")
-_WANTED = frozenset(
-    """
-    input_audio_buffer.speech_started input_audio_buffer.speech_stopped input_audio_buffer.committed response.created
-    response.done response.output_item.added response.output_item.done conversation.item.create session.created
-    session.updated voice.began voice.ended talk.pressed text.entered assistant.audible assistant.silent stop.pressed
-    barge_in.happened tool.moved tool.finished translation.used
-    """.split()
-) | {_DONE, *_FAILURES, *_LIVE_USAGE}
-_OF_LIVE = frozenset(
-    """
-    session.started session.closed session.input_transcript.delta session.output_transcript.delta
-    session.output_audio.delta session.delegation.created response.event
-    """.split()
-)
-"""What a GPT-Live session says of its turns."""
 _NO_SESSION = SessionModel()
 
 
@@ -166,14 +150,14 @@ class _Watch:
             self._live[record.stream] = LiveSession()
         if self._live and not is_made and (live := self._live.get(record.stream)) is not None:
             self._take_live(live, record, reading)
-            if kind in _OF_LIVE and record.dir == "in" and kind not in _LIVE_USAGE:
+            if kind in EVENTS and record.dir == "in" and kind not in _LIVE_USAGE:
                 return
         if kind in RUNS:
             response = record.event.get("response_id")
             if self._first.get(kind, self) == response:
                 return
             self._first[kind] = response
-        elif kind not in _WANTED and not is_made:
+        elif kind == "input_audio_buffer.append":
             return
         stream = record.stream if record.stream in self.ledgers or len(self.ledgers) < MOST_STREAMS else ""
         if (ledger := self.ledgers.get(stream)) is None:
@@ -196,7 +180,7 @@ class _Watch:
     def _take_live(self, live: LiveSession, record: Record, reading: Reading) -> None:
         """GPT-Live has no turns: what the service says is taken as the turns that the screen makes of it."""
         now = self.last or 0.0
-        told = live.received(record.event, now) if record.type in _OF_LIVE and record.dir == "in" else ()
+        told = live.received(record.event, now) if record.dir == "in" else ()
         for event in (*live.passed(now), *told):
             self.take(record_of(record.seq, record.t, "in", event, record.stream), reading, is_made=True)
 

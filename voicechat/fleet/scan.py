@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -167,16 +167,13 @@ class _Store:
 
     def keep(self, stamps: dict[str, str]) -> set[str]:
         """Forget all but the files that were read as they are now, and return these; an unreadable one was not."""
-        from pyarrow import table
-
-        self._base.register("current", table({"file": list(stamps), "stamp": list(stamps.values())}))
-        known = "SELECT file FROM sessions JOIN current USING (file, stamp) WHERE error IS NULL"
-        self._sql(f"CREATE TEMP TABLE kept AS {known}")
-        with self._change():
-            deleted = [self._sql(f"DELETE FROM {name} WHERE file NOT IN (FROM kept)")[0][0] for name in TABLES]
-            if any(deleted):
-                self._sql("UPDATE scan SET is_written = false")
-        return {file for (file,) in self._sql("FROM kept")}
+        known = self._sql("SELECT file, stamp, error IS NULL FROM sessions")
+        kept = {file for file, stamp, is_read in known if is_read and stamps.get(file) == stamp}
+        if gone := [file for file, *_ in known if file not in kept]:
+            with self._change():
+                for name in TABLES:
+                    self._sql(f"DELETE FROM {name} WHERE file IN (SELECT unnest(?))", gone)
+        return kept
 
     def add(self, file: str, rows: Rows) -> int:
         """The rows of one file, stored with the next `flush`; returns how many wait for it."""
@@ -188,14 +185,13 @@ class _Store:
         """Store what was added, all or nothing."""
         from pyarrow import table
 
-        with self._change():
-            for name, rows in self._waiting.items():
-                if rows:
-                    columns = map(list, zip(*rows, strict=True))
-                    told = dict(zip(("file", *columns_of(name)), columns, strict=True))
-                    self._base.from_arrow(table(told)).insert_into(name)
-                    self._sql("UPDATE scan SET is_written = false")
-                    rows.clear()
+        added = {name: rows for name, rows in self._waiting.items() if rows}
+        with self._change() if added else nullcontext():
+            for name, rows in added.items():
+                columns = map(list, zip(*rows, strict=True))
+                told = dict(zip(("file", *columns_of(name)), columns, strict=True))
+                self._base.from_arrow(table(told)).insert_into(name)
+                rows.clear()
 
     def write(self) -> None:
         """The tables as Parquet, where they are not written yet."""
@@ -221,7 +217,8 @@ class _Store:
 
     @contextmanager
     def _change(self) -> Iterator[None]:
-        """Everything in the block happens, or nothing."""
+        """Everything in the block happens, or nothing; the files are to be written then."""
         self._base.begin()
+        self._sql("UPDATE scan SET is_written = false")
         yield
         self._base.commit()
