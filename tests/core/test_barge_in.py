@@ -26,20 +26,17 @@ from tests.support.script import (
     wire,
 )
 from voicechat.core import events as on
-from voicechat.core.effects import (
-    AllowBargeIn,
-    BeginPlayback,
-    CancelResponse,
-    ClearInput,
-    ClearOutputAudio,
-    CommitInput,
-    OpenMic,
-    SilencePlayback,
-    TruncateItem,
-)
+from voicechat.core.effects import AllowBargeIn, BeginPlayback, OpenMic, SilencePlayback
 from voicechat.core.policy import PRESETS, TurnPolicy, policy_for
 from voicechat.core.state import State
 from voicechat.core.step import step
+from voicechat.protocol.client_events import (
+    ConversationItemTruncate,
+    InputAudioBufferClear,
+    InputAudioBufferCommit,
+    OutputAudioBufferClear,
+    ResponseCancel,
+)
 from voicechat.protocol.server_events import InputAudioBufferSpeechStarted, InputAudioBufferSpeechStopped
 
 QUICK = policy_for(PRESETS["quick"])
@@ -163,7 +160,7 @@ def test_r7_a_grant_just_after_the_end_keeps_the_next_response_audible() -> None
     talk = script(*events, *granted, at(3.0, created("r2")), at(3.1, heard()), until=4.0)
     assert talk.times(OpenMic)[:1] == [2.2]
     assert talk.of(BeginPlayback) == [at(0.0, BeginPlayback(1)), at(2.2, BeginPlayback(2)), at(3.0, BeginPlayback(3))]
-    assert talk.state.playback.is_audible and talk.of(CancelResponse) == []
+    assert talk.state.playback.is_audible and talk.of(ResponseCancel) == []
 
 
 def test_stop_while_idle_keeps_the_next_response_audible() -> None:
@@ -178,7 +175,7 @@ def test_a_flush_applied_before_the_key_is_known_ends_the_answer_once() -> None:
     events = (at(0.0, created()), at(0.1, heard()), at(1.0, on.PlaybackFlushed(1)), at(1.02, on.StopPressed()))
     talk = script(*events, until=2.0)
     assert [one.what.by for one in talk.news(on.AnswerInterrupted)] == ["you"]
-    assert len(talk.of(CancelResponse)) == 1
+    assert len(talk.of(ResponseCancel)) == 1
 
 
 def test_r7_under_quick_the_server_interrupts() -> None:
@@ -190,7 +187,7 @@ def test_r8_a_grant_or_the_stop_key_silences_then_cancels_then_clears() -> None:
     events = (at(0.0, created()), at(0.1, heard()), *voice(3.0, 5.0), at(5.1, done(status="cancelled")))
     talk = script(*events, until=9.0)
     kinds = [type(one.what) for one in talk.effects if one.time == 3.25]
-    assert kinds[:3] == [SilencePlayback, CancelResponse, ClearOutputAudio]
+    assert kinds[:3] == [SilencePlayback, ResponseCancel, OutputAudioBufferClear]
     assert OpenMic in kinds[3:]
     assert talk.state.responses.last_ended_by == "barge-in"  # R16
     stopped = script(at(0.0, created()), at(0.1, heard()), at(0.3, on.StopPressed()), until=1.0)
@@ -217,7 +214,7 @@ def test_r9_cleared_by_the_server_flushes_at_once_on_webrtc() -> None:
     talk = script(at(0.0, created()), at(0.1, heard()), at(2.0, sound_cleared()), at(2.1, done(status="cancelled")))
     assert talk.news(on.AnswerInterrupted) == [at(2.0, on.AnswerInterrupted("server"))]
     assert [type(one.what) for one in talk.effects if one.time == 2.0][:1] == [SilencePlayback]
-    assert talk.of(CancelResponse) == []
+    assert talk.of(ResponseCancel) == []
 
 
 def test_r9_cancelled_by_turn_detection_flushes_and_truncates_on_websocket() -> None:
@@ -226,7 +223,7 @@ def test_r9_cancelled_by_turn_detection_flushes_and_truncates_on_websocket() -> 
     talk = script(*events, end, begin=opened(transport="WebSocket"), until=3.0)
     assert talk.news(on.AnswerInterrupted) == [at(2.1, on.AnswerInterrupted("server"))]
     assert talk.of(SilencePlayback) == [at(2.1, SilencePlayback(1))]
-    assert [one.what.heard for one in talk.of(TruncateItem)] == [nearly(2.0)]
+    assert [one.what.audio_end_ms for one in talk.of(ConversationItemTruncate)] == [2000]
     assert talk.state.responses.last_ended_by == "server"
 
 
@@ -288,9 +285,9 @@ WAITS_FOR_US = TurnPolicy(commit_after_stop=2.0)
 def test_r17_fragments_make_one_commit() -> None:
     events = (*voice(1.0, 1.3), *voice(1.8, 2.1), *voice(2.6, 3.0))
     talk = script(*events, begin=LOCAL)
-    assert talk.of(CommitInput) == [at(3.5, CommitInput("audio-1-1"))]
+    assert talk.of(InputAudioBufferCommit) == [at(3.5, InputAudioBufferCommit(event_id="audio-1-1"))]
     assert talk.news(on.TurnSpoken) == [at(3.5, on.TurnSpoken("local"))]
-    assert talk.of(ClearInput) == []
+    assert talk.of(InputAudioBufferClear) == []
 
 
 @each(
@@ -308,13 +305,13 @@ def test_r17_a_turn_is_committed_after_its_silence_and_a_click_is_cleared(
     events: tuple[At[on.Event], ...], commits: list[float], clears: list[float]
 ) -> None:
     talk = script(*events, begin=LOCAL)
-    assert (talk.times(CommitInput), talk.times(ClearInput)) == (commits, clears)
+    assert (talk.times(InputAudioBufferCommit), talk.times(InputAudioBufferClear)) == (commits, clears)
 
 
 def test_r17_voice_that_the_closed_mic_kept_is_no_turn() -> None:
     begin = opened(local_detection=True, barge_in=False)
     talk = script(at(0.0, created()), at(0.5, heard()), *voice(1.0, 3.0), begin=begin)
-    assert talk.of(CommitInput) == []
+    assert talk.of(InputAudioBufferCommit) == []
 
 
 def test_r19_when_the_server_detects_turns_nothing_is_committed() -> None:
@@ -325,27 +322,27 @@ def test_r19_when_the_server_detects_turns_nothing_is_committed() -> None:
         at(3.6, committed("u1")),
         at(4.0, transcribed("u1", "hello")),
     )
-    assert script(*events).of(CommitInput, ClearInput) == []
+    assert script(*events).of(InputAudioBufferCommit, InputAudioBufferClear) == []
 
 
 def test_r19_a_provider_that_waits_for_the_client_gets_one_commit() -> None:
     stopped = at(3.0, wire(InputAudioBufferSpeechStopped(item_id="u1")))
     talk = script(stopped, policy=WAITS_FOR_US)
-    assert talk.of(CommitInput) == [at(5.0, CommitInput("audio-1-1"))]
+    assert talk.of(InputAudioBufferCommit) == [at(5.0, InputAudioBufferCommit(event_id="audio-1-1"))]
 
 
 def test_r19_speech_that_stopped_before_the_settings_are_in_force_is_committed_then() -> None:
     stopped = at(0.2, wire(InputAudioBufferSpeechStopped(item_id="u1")))
     line = (at(0.0, on.ConnectWanted()), at(0.1, on.LineOpened(1)), stopped)
     talk = script(*line, policy=WAITS_FOR_US, begin=State(), until=20.0)  # raises for a deadline that comes again
-    assert talk.times(CommitInput) == [7.1]  # when the settings count as in force
+    assert talk.times(InputAudioBufferCommit) == [7.1]  # when the settings count as in force
 
 
 def test_r19_not_when_it_commits_or_hears_more() -> None:
     stopped = at(3.0, wire(InputAudioBufferSpeechStopped(item_id="u1")))
-    assert script(stopped, at(4.0, committed("u1")), policy=WAITS_FOR_US).of(CommitInput) == []
+    assert script(stopped, at(4.0, committed("u1")), policy=WAITS_FOR_US).of(InputAudioBufferCommit) == []
     more = at(4.0, wire(InputAudioBufferSpeechStarted(item_id="u1")))
-    assert script(stopped, more, policy=WAITS_FOR_US).of(CommitInput) == []
+    assert script(stopped, more, policy=WAITS_FOR_US).of(InputAudioBufferCommit) == []
 
 
 def test_r15_an_empty_commit_is_no_turn_to_wait_for() -> None:
@@ -370,7 +367,7 @@ GAPS: list[tuple[str, tuple[At[on.Event], ...], float, float]] = [
 
 
 def commits(*events: At[on.Event]) -> list[float]:
-    return script(*events, begin=LOCAL, until=40.0).times(CommitInput)
+    return script(*events, begin=LOCAL, until=40.0).times(InputAudioBufferCommit)
 
 
 @each(("name", "events", "earliest", "latest"), GAPS)

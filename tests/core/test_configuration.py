@@ -8,11 +8,12 @@ from tests.support.each import each
 from tests.support.nearly import nearly
 from tests.support.script import At, Talk, at, opened, refused, script, wire
 from voicechat.core import events as on
-from voicechat.core.effects import OpenMic, UpdateSession
+from voicechat.core.effects import Connect, OpenMic
 from voicechat.core.events import Noticed
 from voicechat.core.policy import PRESETS, TurnPolicy, policy_for
 from voicechat.core.rules.configuration import wanted_session
 from voicechat.core.state import Choices, State, Wishes
+from voicechat.protocol.client_events import SessionUpdate
 from voicechat.protocol.dialects import DialectName
 from voicechat.protocol.server_events import SessionCreated, SessionUpdated
 
@@ -41,7 +42,12 @@ def line(*events: At[on.Event], configured: bool = False) -> list[At[on.Event]]:
 
 def updates(talk: Talk) -> list[tuple[float, dict[str, Any], str]]:
     """What configurations were asked for."""
-    return [(one.time, one.what.session, one.what.dialect) for one in talk.of(UpdateSession)]
+    return [
+        (round(moment.now, 6), effect.session, moment.after.configuration.dialect)
+        for moment in talk.moments
+        for effect in moment.result.effects
+        if isinstance(effect, SessionUpdate)
+    ]
 
 
 def detection(session: dict[str, Any]) -> Any:
@@ -62,7 +68,7 @@ def updated(time: float) -> At[on.Event]:
 def test_r21_given_in_the_handshake_the_configuration_is_in_force_at_once() -> None:
     talk = script(*line(configured=True), begin=BEGIN, until=2.0)
     assert talk.of(OpenMic) == [at(1.0, OpenMic())]
-    assert talk.of(UpdateSession) == []
+    assert talk.of(SessionUpdate) == []
     assert talk.news(on.ConfigurationInForce) == [at(1.0, on.ConfigurationInForce())]
 
 
@@ -192,7 +198,8 @@ def test_r22_a_refused_field_is_not_asked_for_again_over_a_new_line() -> None:
         ga_created(), at(1.3, refusal), updated(1.5), at(2.0, on.LineLost(1, "gone")), at(3.0, on.AgainPressed())
     )
     talk = script(*events, begin=BEGIN, until=3.0)
-    assert "output" not in talk.effects[-1].what.session["audio"]  # type: ignore[union-attr]
+    assert isinstance(asked := talk.effects[-1].what, Connect)
+    assert "output" not in asked.session["audio"]
 
 
 def test_r23_push_to_talk_sets_turn_detection_to_null_in_any_preset() -> None:

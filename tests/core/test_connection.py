@@ -12,6 +12,7 @@ from tests.support.script import At, Talk, at, created, done, heard, opened, ref
 from voicechat.core import effects as do, events as on
 from voicechat.core.policy import TurnPolicy
 from voicechat.core.state import State, Wishes
+from voicechat.protocol import client_events as say
 from voicechat.protocol.server_events import MalformedFrame, ServerEvent, UnknownEvent
 
 LOCAL = State(wishes=Wishes(provider="local", is_loopback=True))
@@ -95,7 +96,7 @@ def test_r16_a_lost_line_ends_the_answer_and_silences_it() -> None:
     talk = script(at(0.0, created()), at(0.1, heard()), at(1.0, on.LineLost(1, "gone")))
     assert talk.state.responses.last_ended_by == "line"
     assert next(type(one.what) for one in talk.effects if one.time == 1.0) is do.SilencePlayback
-    assert talk.of(do.CancelResponse, do.ClearOutputAudio) == []
+    assert talk.of(say.ResponseCancel, say.OutputAudioBufferClear) == []
 
 
 def test_r30_ending_closes_the_mic_then_cancels_then_hangs_up() -> None:
@@ -105,8 +106,8 @@ def test_r30_ending_closes_the_mic_then_cancels_then_hangs_up() -> None:
     assert [type(one.what) for one in talk.effects if one.time == 1.0] == [
         do.CloseMic,
         do.SilencePlayback,
-        do.CancelResponse,
-        do.ClearOutputAudio,
+        say.ResponseCancel,
+        say.OutputAudioBufferClear,
         do.HangUp,
     ]
     assert talk.state.connection.phase == "ended"
@@ -124,7 +125,7 @@ def test_r30_new_ends_and_starts_afresh() -> None:
     events = (at(0.0, created()), at(0.1, heard()), at(1.0, on.NewAsked()), at(2.0, on.LineOpened(2, configured=True)))
     talk = script(*events, until=3.0)
     last = [type(one.what) for one in talk.effects if one.time == 1.0]
-    assert last.index(do.CancelResponse) < last.index(do.HangUp) < last.index(do.Connect)
+    assert last.index(say.ResponseCancel) < last.index(do.HangUp) < last.index(do.Connect)
     assert talk.state.responses.active_id == ""
     assert talk.state.microphone.is_open
 
@@ -145,12 +146,12 @@ def test_typed_text_is_kept_while_offline_and_sent_when_connected() -> None:
         at(4.0, done()),
     )
     talk = script(*events, begin=REMOTE)
-    assert [kind for kind in talk.kinds if kind in ("CreateItem", "CreateResponse")] == [
-        "CreateItem",
-        "CreateItem",
-        "CreateResponse",
+    assert [kind for kind in talk.kinds if kind in ("ConversationItemCreate", "ResponseCreate")] == [
+        "ConversationItemCreate",
+        "ConversationItemCreate",
+        "ResponseCreate",
     ]
-    assert talk.of(do.CreateResponse)[0].time == 2.0
+    assert talk.of(say.ResponseCreate)[0].time == 2.0
     assert talk.state.typing.kept == ()
 
 
@@ -244,10 +245,10 @@ def test_r27_where_udp_is_blocked_websocket_is_tried(
 def test_r14_no_reconnect_asks_for_an_answer_and_r_does() -> None:
     cut = (at(0.0, created()), at(0.1, heard()), at(2.0, on.LineLost(1, "gone")))
     talk = script(*cut, at(2.3, on.LineOpened(2, configured=True)), until=60.0)
-    assert talk.of(do.CreateResponse) == []
+    assert talk.of(say.ResponseCreate) == []
     assert "waits for r" in talk.news(on.Noticed)[-1].what.text
     talk.at(61.0).tell(on.AgainPressed())
-    assert len(talk.of(do.CreateResponse)) == 1
+    assert len(talk.of(say.ResponseCreate)) == 1
 
 
 def test_a_rate_limited_local_server_is_not_taken_for_one_that_is_starting() -> None:

@@ -33,7 +33,6 @@ from tests.support.script import (
     words,
 )
 from voicechat.core import events as on
-from voicechat.core.effects import CreateItem, RememberItem
 from voicechat.core.events import TurnTranslated
 from voicechat.core.policy import PRESETS, TurnPolicy, policy_for
 from voicechat.core.rules import conversation
@@ -325,10 +324,10 @@ def test_items_of_ours_have_ids_with_the_prefixes_of_the_api() -> None:
     """Hugging Face's speech-to-speech refuses others: "ID must start with 'msg_'"."""
     begin = opened(wishes=Wishes(prefixes_ids=True))
     talk = script(at(1.0, on.TextEntered("hello")), begin=begin, until=2.0)
-    (typed,) = talk.of(CreateItem)
+    (typed,) = talk.items("typed")
     assert (typed.what.item.id, typed.what.event_id) == ("msg_typed-1-1", "msg_typed-1-1")
     talk.tell(on.LineLost(1, "reset")).at(10.0).tell(on.LineOpened(2, "WebRTC", configured=True)).at(11.0)
-    (told,) = talk.of(RememberItem)
+    (told,) = talk.items("kept")
     assert (told.what.item.id or "").startswith("msg_kept-") and told.what.event_id == told.what.item.id
 
 

@@ -5,15 +5,30 @@ from __future__ import annotations
 import json
 
 from tests.support.each import each
-from tests.support.script import At, Talk, at, created, done, fell_silent, heard, opened, refused, script, wire
+from tests.support.script import (
+    At,
+    Talk,
+    at,
+    created,
+    done,
+    fell_silent,
+    heard,
+    is_from,
+    opened,
+    refused,
+    script,
+    wire,
+)
 from voicechat.core import events as on
-from voicechat.core.effects import CancelResponse, ChangeItem, CreateResponse, SendByHand
+from voicechat.core.effects import SendByHand
 from voicechat.core.viewing import turn_views
 from voicechat.protocol.client_events import (
     ConversationItemCreate,
     ConversationItemDelete,
     ConversationItemRetrieve,
     ConversationItemTruncate,
+    ResponseCancel,
+    ResponseCreate,
 )
 from voicechat.protocol.items import ContentPart, Item
 from voicechat.protocol.server_events import (
@@ -22,6 +37,7 @@ from voicechat.protocol.server_events import (
     ResponseOutputAudioTranscriptDelta,
     ServerEvent,
 )
+from voicechat.protocol.wire import WireEvent
 
 CREATE = '{"type": "response.create"}'
 
@@ -86,23 +102,23 @@ def test_without_a_line_nothing_is_sent_and_that_is_told() -> None:
 def test_r12_an_answer_asked_for_by_hand_is_the_one_answer_and_no_second_is_created() -> None:
     events = (at(0.0, on.RawEventEntered(CREATE)), at(0.1, on.TextEntered("hello")), at(0.3, created("r9")))
     talk = script(*events, until=1.0)
-    assert talk.of(CreateResponse) == []
+    assert talk.of(ResponseCreate) == []
     assert talk.state.responses.active_id == "r9"
     talk.at(2.0).tell(done("r9"))
-    assert talk.times(CreateResponse) == [2.0]
+    assert talk.times(ResponseCreate) == [2.0]
 
 
 def test_r12_an_answer_asked_for_by_hand_can_be_stopped_before_it_has_a_name() -> None:
     talk = script(
         at(0.0, on.RawEventEntered(CREATE)), at(0.1, heard()), at(0.2, on.StopPressed()), at(0.4, created("r9"))
     )
-    assert [one.what.response_id for one in talk.of(CancelResponse)] == ["r9"]
+    assert [one.what.response_id for one in talk.of(ResponseCancel)] == ["r9"]
 
 
 def test_r15_a_second_answer_by_hand_is_refused_and_the_first_goes_on() -> None:
     busy = refused("conversation_already_has_active_response", event_id="hand-1-1", message="already has one")
     talk = script(at(0.0, on.TextEntered("a")), at(0.1, on.RawEventEntered(CREATE)), at(0.3, busy), until=0.5)
-    assert len(talk.of(CreateResponse)) == 1
+    assert len(talk.of(ResponseCreate)) == 1
     assert talk.state.responses.asked_at == 0.0
     assert told(talk) == ["The service refused your response.create: already has one"]
 
@@ -128,13 +144,18 @@ def test_a_manual_event_that_fails_is_told_once_and_the_talk_goes_on(
     name: str, text: str, events: tuple[At[on.Event], ...], creates: list[float], texts: list[str]
 ) -> None:
     talk = script(at(0.0, on.RawEventEntered(text)), *events, until=1.1)
-    assert (talk.times(CreateResponse), told(talk)) == (creates, texts)
+    assert (talk.times(ResponseCreate), told(talk)) == (creates, texts)
+
+
+def by_hand(talk: Talk) -> list[WireEvent]:
+    """What was done to items by hand."""
+    return [one.what for one in talk.effects if isinstance(one.what, WireEvent) and is_from("hand", one.what)]
 
 
 def test_a_deleted_turn_goes_when_the_service_has_deleted_it() -> None:
     talk = script(at(0.0, wire(item("i1", "one"))), at(0.1, wire(item("i2", "two"))), until=0.2)
     talk.at(1.0).tell(on.ItemDeletionAsked(key_of(talk, "i1")))
-    assert talk.of(ChangeItem)[0].what == ChangeItem(ConversationItemDelete(item_id="i1"), "hand-1-1")
+    assert by_hand(talk) == [ConversationItemDelete(item_id="i1", event_id="hand-1-1")]
     assert words(talk) == ["one", "two"]
     talk.at(1.1).tell(wire(ConversationItemDeleted(item_id="i1")))
     assert words(talk) == ["two"]
@@ -147,28 +168,27 @@ def test_an_answer_in_several_items_is_deleted_as_a_whole() -> None:
     ]
     talk = script(at(0.0, created()), at(0.1, parts[0]), at(0.2, parts[1]), at(0.3, done()), until=0.4)
     talk.at(1.0).tell(on.ItemDeletionAsked(key_of(talk, "a0")))
-    assert [one.what.event for one in talk.of(ChangeItem)] == [
-        ConversationItemDelete(item_id="a0"),
-        ConversationItemDelete(item_id="a1"),
+    assert by_hand(talk) == [
+        ConversationItemDelete(item_id="a0", event_id="hand-1-1"),
+        ConversationItemDelete(item_id="a1", event_id="hand-1-2"),
     ]
 
 
 def test_a_text_is_put_behind_a_turn_and_stands_there_and_asks_for_no_answer() -> None:
     talk = script(at(0.0, wire(item("i1", "one"))), at(0.1, wire(item("i2", "two", after="i1"))), until=0.2)
     talk.at(1.0).tell(on.ItemTextEntered("between", "assistant", key_of(talk, "i1")))
-    (sent,) = talk.of(ChangeItem)
-    event = sent.what.event
+    (event,) = by_hand(talk)
     assert isinstance(event, ConversationItemCreate)
     assert event.previous_item_id == "i1"
     assert event.item.content == (ContentPart(type="output_text", text="between"),)
     talk.at(1.1).tell(wire(item(event.item.id or "", "between", "assistant", after="i1"))).at(5.0)
     assert words(talk) == ["one", "between", "two"]
-    assert talk.of(CreateResponse) == []
+    assert talk.of(ResponseCreate) == []
 
 
 def test_a_system_text_is_sent_at_the_end_and_stands_as_a_note() -> None:
     talk = script(at(0.0, on.ItemTextEntered(" be brief ", "system")), until=0.1)
-    event = talk.of(ChangeItem)[0].what.event
+    (event,) = by_hand(talk)
     assert isinstance(event, ConversationItemCreate)
     assert (event.item.role, event.previous_item_id) == ("system", None)
     assert event.item.content[0].text == "be brief"
@@ -186,22 +206,22 @@ def sounding(transport: str = "WebRTC") -> Talk:
 def test_cutting_the_answer_that_sounds_is_stopping_it() -> None:
     talk = sounding()
     talk.at(1.5).tell(on.ItemTruncationAsked(key_of(talk, "a1")))
-    assert [one.what.response_id for one in talk.of(CancelResponse)] == ["r1"]
-    assert talk.of(ChangeItem) == []
+    assert [one.what.response_id for one in talk.of(ResponseCancel)] == ["r1"]
+    assert by_hand(talk) == []
 
 
 def test_an_interrupted_answer_is_cut_where_it_was_heard() -> None:
     talk = sounding()
     talk.at(1.7).tell(on.StopPressed(), fell_silent(1.7), done(status="cancelled"))
     talk.at(3.0).tell(on.ItemTruncationAsked(key_of(talk, "a1")))
-    cut = talk.of(ChangeItem)[0].what.event
-    assert cut == ConversationItemTruncate(item_id="a1", content_index=0, audio_end_ms=1500)
+    (cut,) = by_hand(talk)
+    assert cut == ConversationItemTruncate(item_id="a1", audio_end_ms=1500, event_id="hand-1-1")
 
 
 def test_an_item_is_fetched_and_what_is_no_answer_cannot_be_cut() -> None:
     talk = script(at(0.0, wire(item("i1", "one"))), until=0.1)
     talk.at(0.2).tell(on.ItemRetrievalAsked(key_of(talk, "i1")))
-    assert talk.of(ChangeItem)[0].what.event == ConversationItemRetrieve(item_id="i1")
+    assert by_hand(talk) == [ConversationItemRetrieve(item_id="i1", event_id="hand-1-1")]
     talk.at(0.2).tell(on.ItemTruncationAsked(key_of(talk, "i1")))
     assert "Only an answer" in told(talk)[0]
 
@@ -210,6 +230,6 @@ def test_a_turn_of_an_earlier_line_or_one_that_is_gone_is_left_alone() -> None:
     talk = script(at(0.0, wire(item("i1", "one"))), until=0.1)
     key = key_of(talk, "i1")
     talk.at(0.2).tell(on.LineLost(1, "gone"), on.ItemDeletionAsked(key), on.ItemDeletionAsked("t99"))
-    assert talk.of(ChangeItem) == []
+    assert by_hand(talk) == []
     assert "not connected" in told(talk)[-2]
     assert told(talk)[-1] == "This turn is gone."

@@ -11,13 +11,13 @@ from tests.support.each import each
 from tests.support.script import At, Talk, at, heard, opened, refused, script, wire
 from voicechat.core import events as on
 from voicechat.core.choosing import preset_now
-from voicechat.core.effects import Connect, UpdateSession
+from voicechat.core.effects import Connect
 from voicechat.core.events import Event
 from voicechat.core.policy import PRESETS, policy_for
 from voicechat.core.rules.configuration import UNCONFIRMED
 from voicechat.core.state import Configuration, State, Turn, Wishes
 from voicechat.core.user_events import SettingValue
-from voicechat.engine.session import client_event
+from voicechat.protocol.client_events import SessionUpdate
 from voicechat.protocol.codec import encode
 from voicechat.protocol.dialects import DialectName
 from voicechat.protocol.server_events import SessionUpdated
@@ -60,8 +60,8 @@ def updated(time: float, connection: int = 1) -> At[on.Event]:
 
 def sent(talk: Talk) -> list[tuple[float, dict[str, Any]]]:
     """The updates on the wire, in the words of the dialect."""
-    made = talk.of(UpdateSession)
-    texts = [encode(client_event(one.what), talk.state.configuration.dialect) for one in made]
+    made = talk.of(SessionUpdate)
+    texts = [encode(one.what, talk.state.configuration.dialect) for one in made]
     return [(one.time, json.loads(text)["session"]) for one, text in zip(made, texts, strict=True)]
 
 

@@ -10,7 +10,7 @@ from voicechat.core.continuous import LONG, PAUSE
 from voicechat.core.policy import policy_for
 from voicechat.core.state import Wishes
 from voicechat.core.viewing import view
-from voicechat.engine.session import client_event
+from voicechat.protocol import client_events as say
 from voicechat.protocol.codec import encode
 from voicechat.protocol.server_events import SessionInputTranscriptDelta, SessionOutputTranscriptDelta
 
@@ -107,9 +107,9 @@ def test_a_silent_microphone_offers_no_typing_which_it_does_not_take() -> None:
 def test_a_new_connection_repeats_the_session_and_the_last_seconds_of_sound_only() -> None:
     events = [at(1.0, you("Old words. ")), at(15.0, on.VoiceBegan(12.0)), at(20.0, on.LineLost(1, "gone"))]
     talk = translated(*events, at(20.5, on.LineOpened(2, "WebSocket")), until=30.0)
-    assert talk.of(do.RememberItem) == [] and talk.of(do.Connect)[-1].what.session == WISH
-    (asked,) = talk.of(do.UpdateSession)
-    assert '"session":{"audio":' in encode(client_event(asked.what)) and "model" in asked.what.session
+    assert talk.items("kept") == [] and talk.of(do.Connect)[-1].what.session == WISH
+    (asked,) = talk.of(say.SessionUpdate)
+    assert '"session":{"audio":' in encode(asked.what) and "model" in asked.what.session
     again = [one.what for one in talk.of(do.OpenMic) if one.time > 20.0]
     assert again and all(2.0 < one.pre_roll < 13.5 for one in again)
     assert lines(talk)[0] == ("you", "Old words.", True)

@@ -27,21 +27,19 @@ from tests.support.script import (
     wire,
 )
 from voicechat.core import effects as do, events as on
-from voicechat.core.effects import (
-    ClearInput,
-    CloseMic,
-    CommitInput,
-    CreateResponse,
-    OpenDevices,
-    OpenMic,
-    SetVolume,
-    UpdateSession,
-)
+from voicechat.core.effects import CloseMic, OpenDevices, OpenMic, SetVolume
 from voicechat.core.events import Event, TalkSource
 from voicechat.core.policy import PRESETS, TurnPolicy, policy_for
 from voicechat.core.state import Choices, State
 from voicechat.core.step import step
 from voicechat.core.viewing import mic_view
+from voicechat.protocol import client_events as say
+from voicechat.protocol.client_events import (
+    InputAudioBufferClear,
+    InputAudioBufferCommit,
+    ResponseCreate,
+    SessionUpdate,
+)
 from voicechat.protocol.server_events import InputAudioBufferCleared
 
 HALF_DUPLEX = opened(barge_in=False)
@@ -131,7 +129,7 @@ def test_r2_r3_when_the_mic_opens_again_and_that_nothing_else_happens(
 ) -> None:
     talk = script(*events, until=until)
     assert talk.of(OpenMic) == [at(time, OpenMic()) for time in times]
-    assert talk.of(CreateResponse, UpdateSession) == []
+    assert talk.of(ResponseCreate, SessionUpdate) == []
     if not talk.state.microphone.is_open:
         assert talk.reason == OVER_IT
 
@@ -357,7 +355,10 @@ ANSWER = (at(0.0, created()), at(0.1, heard()))
 
 def test_r6_a_press_clears_what_the_server_heard_and_opens_with_the_pre_roll() -> None:
     talk = script(press(1.0), begin=WEBSOCKET, until=2.0)
-    assert talk.effects == [at(1.0, ClearInput("audio-1-1")), at(1.0, OpenMic(pre_roll=nearly(0.3)))]
+    assert talk.effects == [
+        at(1.0, InputAudioBufferClear(event_id="audio-1-1")),
+        at(1.0, OpenMic(pre_roll=nearly(0.3))),
+    ]
 
 
 @each(
@@ -373,7 +374,7 @@ def test_r6_on_webrtc_the_pre_roll_waits_until_the_server_has_cleared(
     answer: Events, opens_at: float, pre_roll: float
 ) -> None:
     talk = script(press(1.0), *answer, begin=WEBRTC, until=2.0)
-    assert talk.of(ClearInput) == [at(1.0, ClearInput("audio-1-1"))]
+    assert talk.of(InputAudioBufferClear) == [at(1.0, InputAudioBufferClear(event_id="audio-1-1"))]
     assert talk.of(OpenMic) == [at(opens_at, OpenMic(pre_roll=nearly(pre_roll)))]
     assert talk.notices == []
 
@@ -381,7 +382,7 @@ def test_r6_on_webrtc_the_pre_roll_waits_until_the_server_has_cleared(
 def test_r6_release_closes_after_the_tail_and_commits_when_the_last_sample_has_left() -> None:
     talk = script(press(1.0), release(3.0), drained(3.35), begin=WEBSOCKET, until=9.0)
     assert talk.of(CloseMic) == [at(3.2, CloseMic())]
-    assert talk.of(CommitInput) == [at(3.35, CommitInput("audio-1-2"))]
+    assert talk.of(InputAudioBufferCommit) == [at(3.35, InputAudioBufferCommit(event_id="audio-1-2"))]
     assert talk.news(on.TurnSpoken) == [at(3.35, on.TurnSpoken("push-to-talk"))]
 
 
@@ -423,12 +424,12 @@ def test_r6_r18_when_the_mic_opens_and_closes_and_the_turn_is_committed(
     name: str, until: float, mic: list[float], commits: list[float], events: Events
 ) -> None:
     talk = script(*events, begin=WEBSOCKET, until=until)
-    assert (talk.times(OpenMic, CloseMic), talk.times(CommitInput)) == (mic, commits)
+    assert (talk.times(OpenMic, CloseMic), talk.times(InputAudioBufferCommit)) == (mic, commits)
 
 
 def test_r6_a_latch_without_a_voice_is_cleared_and_says_that_nothing_was_sent() -> None:
     talk = script(*TAP, begin=WEBSOCKET, until=20)
-    assert talk.times(ClearInput) == [1.0, 9.1]
+    assert talk.times(InputAudioBufferClear) == [1.0, 9.1]
     assert talk.news(on.TurnSpoken) == []
     assert [turn.text for turn in talk.turns] == [
         "No voice was detected for 8 s: the microphone closed, and nothing was sent."
@@ -437,10 +438,19 @@ def test_r6_a_latch_without_a_voice_is_cleared_and_says_that_nothing_was_sent() 
 
 def test_r6_a_press_interrupts_the_assistant_and_opens_during_its_sound() -> None:
     talk = script(*ANSWER, press(1.0), begin=WEBSOCKET, until=1.5)
-    assert [type(one.what) for one in talk.effects][1:] == [do.SilencePlayback, do.CancelResponse, ClearInput, OpenMic]
+    assert [type(one.what) for one in talk.effects][1:] == [
+        do.SilencePlayback,
+        say.ResponseCancel,
+        InputAudioBufferClear,
+        OpenMic,
+    ]
     assert {one.time for one in talk.effects[1:]} == {1.0}
     on_webrtc = script(*ANSWER, at(0.5, done()), press(1.0), begin=WEBRTC, until=1.0)
-    assert [type(one.what) for one in on_webrtc.effects][1:] == [do.SilencePlayback, do.ClearOutputAudio, ClearInput]
+    assert [type(one.what) for one in on_webrtc.effects][1:] == [
+        do.SilencePlayback,
+        say.OutputAudioBufferClear,
+        InputAudioBufferClear,
+    ]
 
 
 def test_r6_no_repeat_within_800_ms_latches() -> None:
@@ -456,20 +466,24 @@ def test_r6_repeats_of_a_held_key_change_nothing() -> None:
 
 def test_r6_a_press_before_the_last_turn_has_left_sends_that_turn_first() -> None:
     talk = script(press(1.0), release(3.0), press(3.3), begin=WEBSOCKET, until=4.0)
-    assert [type(one.what) for one in talk.effects if one.time == 3.3] == [CommitInput, ClearInput, OpenMic]
+    assert [type(one.what) for one in talk.effects if one.time == 3.3] == [
+        InputAudioBufferCommit,
+        InputAudioBufferClear,
+        OpenMic,
+    ]
 
 
 def test_r6_speech_before_the_line_is_kept_and_sent_first() -> None:
     talk = script(at(0.0, on.ConnectWanted()), press(1.0), line(3.0), begin=CONNECTING, until=4.0)
     assert talk.of(OpenMic) == [at(3.0, OpenMic(pre_roll=nearly(2.3)))]
-    assert talk.of(ClearInput) == []
+    assert talk.of(InputAudioBufferClear) == []
 
 
 def test_r6_speech_released_before_the_line_is_up_is_sent_all_the_same() -> None:
     events = (at(0.0, on.ConnectWanted()), press(1.0), release(2.5), line(3.0, "WebRTC"), drained(5.5))
     talk = script(*events, begin=CONNECTING, until=9.0)
     assert talk.times(OpenMic, CloseMic) == [3.0, 3.2]
-    assert talk.times(CommitInput) == [5.5]
+    assert talk.times(InputAudioBufferCommit) == [5.5]
 
 
 def test_r6_turn_behind_a_backlog_is_committed_after_its_last_sample() -> None:
@@ -477,10 +491,10 @@ def test_r6_turn_behind_a_backlog_is_committed_after_its_last_sample() -> None:
     first = (at(0.0, on.ConnectWanted()), press(1.0), line(10.0, "WebRTC"))
     talk = script(*first, release(12.0), press(14.0), release(15.0), begin=CONNECTING, until=20.0)
     assert talk.times(OpenMic, CloseMic) == [10.0, 12.2, 14.3, 15.2]
-    assert talk.times(CommitInput) == [14.0]
+    assert talk.times(InputAudioBufferCommit) == [14.0]
     assert mic_view(talk.state, 20.0, talk.policy).state == "tail"
     talk.at(22.7).tell(on.UplinkDrained())
-    assert talk.times(CommitInput) == [14.0, 22.7]
+    assert talk.times(InputAudioBufferCommit) == [14.0, 22.7]
     after = mic_view(talk.state, 22.8, talk.policy)
     assert (after.state, after.is_on_air) == ("idle", False)
 
@@ -500,20 +514,20 @@ def test_r6_a_press_that_sends_nothing_says_so(events: Events, begin: State, not
 
 def test_r6_a_mute_during_a_hold_drops_the_turn() -> None:
     talk = script(press(1.0), at(2.0, on.MuteChosen(True)), release(3.0), drained(3.5), begin=WEBSOCKET, until=9.0)
-    assert talk.of(CommitInput) == []
-    assert talk.times(ClearInput) == [1.0, 2.0]
+    assert talk.of(InputAudioBufferCommit) == []
+    assert talk.times(InputAudioBufferClear) == [1.0, 2.0]
 
 
 def test_r6_another_turn_mode_ends_the_press() -> None:
     talk = script(press(1.0), at(2.0, on.TurnModeChosen("hands-free")), release(3.0), begin=WEBSOCKET, until=9.0)
-    assert (talk.state.talk.pressed_at, talk.of(CommitInput)) == (None, [])
+    assert (talk.state.talk.pressed_at, talk.of(InputAudioBufferCommit)) == (None, [])
 
 
 def test_r27_a_press_outlives_the_line_and_all_of_it_goes_over_the_next_one() -> None:
     lost = at(2.0, on.LineLost(1, "gone"))
     talk = script(press(1.0), lost, release(3.0), line(4.0, number=2), begin=WEBSOCKET, until=20.0)
     assert talk.of(OpenMic)[-1] == at(4.0, OpenMic(3.3, again=True))
-    (committed_at,) = talk.times(CommitInput)
+    (committed_at,) = talk.times(InputAudioBufferCommit)
     assert committed_at > 4.0
 
 
@@ -522,12 +536,12 @@ def test_r27_a_turn_that_was_committed_into_a_dead_line_is_sent_again() -> None:
     talk = script(press(1.0), release(2.0), drained(2.3), lost, line(3.7, number=2), begin=WEBSOCKET, until=20.0)
     assert [one.what.again for one in talk.of(OpenMic)] == [False, True]
     assert talk.of(OpenMic)[-1].what.pre_roll == pytest.approx(3.0)
-    assert len(talk.of(CommitInput)) == 2
+    assert len(talk.of(InputAudioBufferCommit)) == 2
 
 
 def test_r6_in_hands_free_a_press_interrupts_and_opens_and_commits_nothing() -> None:
     talk = script(*ANSWER, press(1.0), release(3.0), begin=opened(), until=9.0)
-    assert talk.of(ClearInput, CommitInput) == []
+    assert talk.of(InputAudioBufferClear, InputAudioBufferCommit) == []
     assert (talk.times(OpenMic), talk.reason) == ([1.0], "")
 
 
@@ -538,11 +552,11 @@ def test_r6_what_a_press_kept_is_not_sent_by_a_later_opening() -> None:
 
 def test_r18_a_latch_that_is_ended_at_once_is_cleared() -> None:
     talk = script(*TAP, press(1.18), drained(1.5), begin=WEBSOCKET, until=9.0)
-    assert talk.of(CommitInput) == []
-    assert talk.times(ClearInput) == [1.0, 1.5]
+    assert talk.of(InputAudioBufferCommit) == []
+    assert talk.times(InputAudioBufferClear) == [1.0, 1.5]
 
 
 def test_r18_a_turn_that_no_open_mic_heard_is_not_committed() -> None:
     begin = replace(WEBSOCKET, microphone=replace(WEBSOCKET.microphone, lost_at=0.0))
     talk = script(press(1.0), release(3.0), drained(3.4), begin=begin, until=60.0)
-    assert (talk.of(CommitInput), talk.state.talk.pressed_at) == ([], None)
+    assert (talk.of(InputAudioBufferCommit), talk.state.talk.pressed_at) == ([], None)

@@ -17,6 +17,7 @@ from tests.support.script import (
     conversation,
     created,
     done,
+    is_from,
     item,
     silence,
     speech,
@@ -30,7 +31,7 @@ from voicechat.core.rules.microphone import REASONS, closed_reason
 from voicechat.core.state import State, Turn
 from voicechat.core.step import RULES, next_deadline
 from voicechat.core.transcript import find_item
-from voicechat.protocol import server_events as wire, server_events as wires
+from voicechat.protocol import client_events as say, server_events as wire, server_events as wires
 from voicechat.protocol.items import ErrorDetail, Item
 from voicechat.protocol.server_events import ServerEvent
 from voicechat.protocol.wire import MalformedFrame, UnknownEvent, WireEvent
@@ -42,12 +43,27 @@ def a_step_never_raises_and_no_deadline_stays(moments: list[Moment], policy: Tur
         assert due is None or due == due
 
 
+def event_id(effect: do.Effect) -> str:
+    return (effect.event_id or "") if isinstance(effect, say.ConversationItemCreate) else ""
+
+
+def items_of(moment: Moment, *rules: str) -> list[str]:
+    """The ids of the items that one of these rules creates (see `Talk.items`)."""
+    items = [one for one in moment.result.effects if isinstance(one, say.ConversationItemCreate)]
+    return [event_id(one) for one in items if any(is_from(rule, one) for rule in rules)]
+
+
+def is_output(event: say.ConversationItemCreate) -> bool:
+    """Of a call that was answered in this session, not one told of an earlier one."""
+    return event.item.type == "function_call_output" and is_from("tool", event)
+
+
 def r3_reopening_only_opens(moments: list[Moment], policy: TurnPolicy) -> None:
     """A step whose only cause is sound, silence or time sends nothing but what a granted barge-in sends."""
     causes = (on.AssistantFellSilent, on.PlaybackEmptied, on.AssistantHeard, on.MicLive, on.MicFlat)
     for moment in moments:
         if isinstance(moment.event, causes) and not moment.announced(on.AnswerInterrupted):
-            assert not moment.has(do.CreateResponse, do.CancelResponse, do.UpdateSession), moment
+            assert not moment.has(say.ResponseCreate, say.ResponseCancel, say.SessionUpdate), moment
 
 
 def r4_a_closed_mic_has_a_reason_and_a_way_out(moments: list[Moment], policy: TurnPolicy) -> None:
@@ -95,7 +111,7 @@ def r12_never_two_creates_without_an_end_between(moments: list[Moment], policy: 
             is_open = False
         if isinstance(moment.event, on.TimePassed) and not moment.after.responses.active_id:
             is_open = is_open and moment.after.responses.asked_at is not None
-        creates = sum(isinstance(effect, do.CreateResponse) for effect in moment.result.effects)
+        creates = sum(isinstance(effect, say.ResponseCreate) for effect in moment.result.effects)
         assert creates <= 1
         if creates:
             assert not is_open, moment
@@ -104,37 +120,38 @@ def r12_never_two_creates_without_an_end_between(moments: list[Moment], policy: 
 
 def r14_only_a_wish_creates_and_only_an_interruption_cancels(moments: list[Moment], policy: TurnPolicy) -> None:
     for moment in moments:
-        if moment.has(do.CreateResponse):
+        if moment.has(say.ResponseCreate):
             is_end = isinstance(moment.event, Received) and isinstance(
                 moment.event.event, wires.ResponseDone | wires.ServerError
             )
             assert moment.announced(on.ReplyWanted) or is_end, moment
-        if moment.has(do.CancelResponse):
+        if moment.has(say.ResponseCancel):
             was_cancelled_at_birth = moment.before.responses.cancelled_by is not None
             assert moment.announced(on.AnswerInterrupted) or was_cancelled_at_birth, moment
         if isinstance(moment.event, on.TimePassed | on.LineOpened | on.DeviceOpened | on.MicLive):
             # What the user typed or wished for before the line was up waited for the configuration, not for time.
-            assert not moment.has(do.CreateResponse) or moment.announced(on.ConfigurationInForce), moment
-            assert not moment.has(do.CancelResponse) or moment.announced(on.AnswerInterrupted), moment
+            assert not moment.has(say.ResponseCreate) or moment.announced(on.ConfigurationInForce), moment
+            assert not moment.has(say.ResponseCancel) or moment.announced(on.AnswerInterrupted), moment
 
 
 def nothing_is_asked_beyond_the_budget(moments: list[Moment], policy: TurnPolicy) -> None:
     for moment in moments:
         if moment.after.budget.spent_at is not None:
-            assert not moment.has(do.CreateResponse, do.OpenMic), moment
+            assert not moment.has(say.ResponseCreate, do.OpenMic), moment
             assert not moment.after.microphone.is_open
 
 
 def r19_the_servers_turns_are_never_committed_here(moments: list[Moment], policy: TurnPolicy) -> None:
     for moment in moments:
-        if moment.has(do.CommitInput) and not moment.before.choices.turns_are_ours:
+        if moment.has(say.InputAudioBufferCommit) and not moment.before.choices.turns_are_ours:
             assert policy.commit_after_stop is not None, moment
             assert isinstance(moment.event, on.TimePassed), moment
 
 
 def r21_no_user_audio_before_the_configuration_is_in_force(moments: list[Moment], policy: TurnPolicy) -> None:
     for moment in moments:
-        if moment.has(do.OpenMic, do.SendKept, do.CommitInput, do.CreateResponse, do.CreateItem, do.RememberItem):
+        speaks = moment.has(do.OpenMic, do.SendKept, say.InputAudioBufferCommit, say.ResponseCreate)
+        if speaks or items_of(moment, "typed", "kept"):
             assert moment.after.connection.phase == "open", moment
             assert moment.after.configuration.in_force_at is not None, moment
 
@@ -151,13 +168,14 @@ def r27_a_missing_line_is_on_its_way_or_explained(moments: list[Moment], policy:
 def r27_a_new_line_is_told_of_the_old_one_first_and_once(moments: list[Moment], policy: TurnPolicy) -> None:
     told: set[str] = set()
     for moment in moments:
-        kinds = [type(effect) for effect in moment.result.effects]
-        items = [effect.event_id for effect in moment.result.effects if isinstance(effect, do.RememberItem)]
+        items = items_of(moment, "kept")
         assert told.isdisjoint(items) and len(items) == len(set(items))
         told |= set(items)
         if items:
-            first = kinds.index(do.RememberItem)
-            assert not set(kinds[:first]) & {do.OpenMic, do.SendKept, do.CreateItem, do.CreateResponse, do.CommitInput}
+            effects = moment.result.effects
+            before = effects[: next(place for place, one in enumerate(effects) if event_id(one) == items[0])]
+            others = (do.OpenMic, do.SendKept, say.ConversationItemCreate, say.ResponseCreate)
+            assert not any(isinstance(one, (*others, say.InputAudioBufferCommit)) for one in before)
 
 
 def r5_what_was_said_before_a_mute_ends_with_it(moments: list[Moment], policy: TurnPolicy) -> None:
@@ -247,7 +265,7 @@ def no_tool_runs_unallowed_and_each_call_is_answered_once(moments: list[Moment],
                 assert effect.name == "add" or (effect.name == "look" and "look" in allowed), moment
                 assert effect.call_id not in running, moment
                 running.add(effect.call_id)
-            if isinstance(effect, do.AnswerCall) and effect.item.type == "function_call_output":
+            if isinstance(effect, say.ConversationItemCreate) and is_output(effect):
                 known = {call.call_id for call in moment.before.tools.calls}
                 is_refused = isinstance(moment.event, Received) and "not run" in (effect.item.output or "")
                 assert effect.item.call_id in known or is_refused or moment.announced(on.ToolsCalled), moment

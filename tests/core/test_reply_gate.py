@@ -23,17 +23,7 @@ from tests.support.script import (
     wire,
 )
 from voicechat.core import events as on
-from voicechat.core.effects import (
-    AllowBargeIn,
-    CancelResponse,
-    CloseMic,
-    Connect,
-    CreateItem,
-    CreateResponse,
-    HangUp,
-    OpenMic,
-    UpdateSession,
-)
+from voicechat.core.effects import AllowBargeIn, CloseMic, Connect, HangUp, OpenMic
 from voicechat.core.events import Event
 from voicechat.core.policy import PRESETS, TurnPolicy, policy_for
 from voicechat.core.rules.configuration import wanted_session
@@ -41,8 +31,9 @@ from voicechat.core.rules.microphone import BUDGET, MUTED
 from voicechat.core.state import State, Wishes
 from voicechat.core.viewing import view
 from voicechat.protocol import server_events as wires
+from voicechat.protocol.client_events import ConversationItemCreate, ResponseCancel, ResponseCreate, SessionUpdate
 from voicechat.protocol.items import ErrorDetail, Item
-from voicechat.protocol.session_dialects import get_path
+from voicechat.protocol.session_dialects import get_path, has_path
 
 STEADY = policy_for(PRESETS["steady"])
 BALANCED = policy_for(PRESETS["balanced"])
@@ -54,7 +45,7 @@ def test_r13_a_transcript_with_a_letter_or_digit_is_answered_once_and_no_other(w
     events = (at(1.0, committed("u1")), at(1.4, transcribed("u1", words)), at(1.5, transcribed("u1", words)))
     talk = script(*events, at(1.6, committed("u1")), begin=BEGIN, policy=STEADY)
     wanted = [at(1.4, on.ReplyWanted("u1", "transcript"))] if any(map(str.isalnum, words)) else []
-    assert (talk.news(on.ReplyWanted), talk.times(CreateResponse)) == (wanted, [one.time for one in wanted])
+    assert (talk.news(on.ReplyWanted), talk.times(ResponseCreate)) == (wanted, [one.time for one in wanted])
     assert wanted or talk.notices == []
 
 
@@ -63,23 +54,23 @@ def test_r13_a_failed_transcript_waits_for_again() -> None:
         wires.ConversationItemInputAudioTranscriptionFailed(item_id="u1", error=ErrorDetail(message="unintelligible"))
     )
     talk = script(at(1.0, committed("u1")), at(1.4, failure), begin=BEGIN, policy=STEADY)
-    assert talk.times(CreateResponse) == []
+    assert talk.times(ResponseCreate) == []
     assert talk.notices == ["transcription_failed"]
     talk.at(60.0).tell(on.AgainPressed(), on.AgainPressed())
-    assert talk.times(CreateResponse) == [60.0]
-    assert talk.of(UpdateSession) == []
+    assert talk.times(ResponseCreate) == [60.0]
+    assert talk.of(SessionUpdate) == []
 
 
 def test_r13_a_missing_transcript_is_told_and_then_the_server_replies() -> None:
     talk = script(at(1.0, committed("u1")), begin=BEGIN, policy=STEADY, until=6.1)
     assert talk.notices == ["transcript_missing"]
-    assert talk.times(CreateResponse) == []
-    (update,) = talk.of(UpdateSession)
+    assert talk.times(ResponseCreate) == []
+    (update,) = talk.of(SessionUpdate)
     assert update.time == 6.0
-    assert update.what.session["audio"]["input"]["turn_detection"]["create_response"] is True
+    assert get_path(update.what.session, ("audio", "input", "turn_detection", "create_response")) is True
     talk.at(7.0).tell(wire(wires.SessionUpdated(session={}))).at(8.0).tell(on.AgainPressed())
     talk.at(8.2).tell(created("r1")).at(9.0).tell(done("r1")).at(20.0).tell(committed("u2"), transcribed("u2", "hello"))
-    assert talk.at(40.0).times(CreateResponse) == [8.0]
+    assert talk.at(40.0).times(ResponseCreate) == [8.0]
 
 
 def test_r13_where_transcription_is_refused_the_server_replies() -> None:
@@ -87,9 +78,9 @@ def test_r13_where_transcription_is_refused_the_server_replies() -> None:
     refusal = refused("unknown_parameter", param="session.audio.input.transcription", event_id="session-1-1")
     events = (at(0.0, on.ConnectWanted()), at(1.0, on.LineOpened(1)), at(1.2, refusal))
     talk = script(*events, begin=begin, policy=STEADY, until=2.0)
-    second = talk.of(UpdateSession)[1].what.session
-    assert "transcription" not in second["audio"]["input"]
-    assert second["audio"]["input"]["turn_detection"]["create_response"] is True
+    second = talk.of(SessionUpdate)[1].what.session
+    assert not has_path(second, ("audio", "input", "transcription"))
+    assert get_path(second, ("audio", "input", "turn_detection", "create_response")) is True
     assert talk.notices == ["setting_refused"]
 
 
@@ -145,13 +136,15 @@ ANSWERED: list[tuple[str, State, TurnPolicy, tuple[At[Event], ...], list[float]]
 def test_r13_what_the_client_answers_and_when(
     name: str, begin: State, policy: TurnPolicy, events: tuple[At[Event], ...], times: list[float]
 ) -> None:
-    assert script(*events, begin=begin, policy=policy).times(CreateResponse) == times
+    assert script(*events, begin=begin, policy=policy).times(ResponseCreate) == times
 
 
 def test_r13_a_greeting_is_asked_for_once_after_the_configuration() -> None:
     again = (at(3.0, on.LineLost(1, "gone")), at(4.0, on.AgainPressed()), at(5.0, on.LineOpened(2, configured=True)))
     talk = script(*GREETING, *again, begin=GREETED)
-    assert talk.of(CreateResponse) == [at(1.0, CreateResponse("answer-1-1", {"instructions": "Say hello."}))]
+    assert talk.of(ResponseCreate) == [
+        at(1.0, ResponseCreate(response={"instructions": "Say hello."}, event_id="answer-1-1"))
+    ]
 
 
 # The turn mode that only writes down: nobody ever answers, and the mic is open as in hands-free
@@ -164,7 +157,7 @@ def writing(*events: At[on.Event], policy: TurnPolicy = BALANCED) -> Talk:
 def test_what_was_said_is_written_down_and_never_answered() -> None:
     for policy in (BALANCED, STEADY):
         talk = writing(at(1.0, committed("u1")), at(1.4, transcribed("u1", "Hello there.")), policy=policy)
-        assert talk.of(CreateResponse) == []
+        assert talk.of(ResponseCreate) == []
         (turn,) = talk.state.conversation.turns
         assert turn.who == "you" and "Hello there." in str(turn)
 
@@ -176,7 +169,7 @@ def test_words_that_never_come_do_not_hand_the_answers_to_the_service() -> None:
 
 def test_nothing_else_asks_for_an_answer_either() -> None:
     talk = writing(at(1.0, on.TextEntered("A note.")), at(2.0, on.AgainPressed()))
-    assert talk.of(CreateResponse) == []
+    assert talk.of(ResponseCreate) == []
 
 
 def test_the_session_is_told_to_transcribe_and_not_to_answer() -> None:
@@ -189,7 +182,7 @@ def test_the_session_is_told_to_transcribe_and_not_to_answer() -> None:
 def test_going_there_and_back_while_talking_tells_the_service_each_time() -> None:
     events = (at(1.0, on.TurnModeChosen("transcribe")), at(6.0, on.TurnModeChosen("hands-free")))
     talk = script(*events, begin=opened(), policy=BALANCED, until=12.0)
-    said = [get_path(one.what.session, ("audio", "input", "turn_detection")) for one in talk.of(UpdateSession)]
+    said = [get_path(one.what.session, ("audio", "input", "turn_detection")) for one in talk.of(SessionUpdate)]
     assert [one["create_response"] for one in said if isinstance(one, dict)][:2] in ([False], [False, True])
 
 
@@ -203,7 +196,7 @@ def test_the_mic_is_open_without_a_key_and_can_be_paused() -> None:
 def test_after_it_an_answer_may_be_asked_for_again() -> None:
     events = (at(1.0, on.TurnModeChosen("hands-free")), at(8.0, committed("u1")), at(8.4, transcribed("u1", "Hello.")))
     talk = writing(*events, policy=STEADY)
-    assert len(talk.of(CreateResponse)) == 1
+    assert len(talk.of(ResponseCreate)) == 1
 
 
 # A spent budget: nothing more is asked, the mic says why, and one word of the user goes on
@@ -239,24 +232,24 @@ def test_a_budget_that_cannot_be_kept_is_said_to_be_so() -> None:
 
 def test_a_running_answer_may_finish_and_the_mic_stays_closed_after_it() -> None:
     talk = script(*answer(until=3.0), at(2.0, SPENT), until=10.0)
-    assert not talk.of(CancelResponse)
+    assert not talk.of(ResponseCancel)
     assert talk.reason == BUDGET
     assert not [one for one in talk.of(OpenMic) if one.time > 2.0]
 
 
 def test_what_is_typed_is_kept_in_the_talk_and_asked_when_the_user_goes_on() -> None:
     talk = script(at(1.0, SPENT), at(2.0, on.TextEntered("hello")), until=5.0)
-    assert talk.times(CreateItem) == [2.0]
-    assert not talk.of(CreateResponse)
+    assert talk.times(ConversationItemCreate) == [2.0]
+    assert not talk.of(ResponseCreate)
     assert talk.notices == ["budget_spent", "budget_not_asked"]
     talk.at(6.0).tell(on.GoOnChosen())
-    assert talk.times(CreateResponse) == [6.0]
+    assert talk.times(ResponseCreate) == [6.0]
 
 
 def test_going_on_opens_the_mic_and_asks_for_nothing_by_itself() -> None:
     talk = script(at(1.0, SPENT), at(4.0, on.GoOnChosen()), until=20.0)
     assert talk.times(OpenMic) == [4.0]
-    assert talk.reason == "" and not talk.of(CreateResponse)
+    assert talk.reason == "" and not talk.of(ResponseCreate)
 
 
 def test_going_on_without_a_spent_budget_is_nothing() -> None:
@@ -267,14 +260,14 @@ def test_r13_a_transcript_is_not_answered_beyond_the_budget() -> None:
     begin = opened(policy=CLIENT_DECIDES)
     events = (at(1.0, committed("u1")), at(1.2, SPENT), at(1.5, transcribed("u1", "How much is left?")))
     talk = script(*events, begin=begin, policy=CLIENT_DECIDES, until=4.0)
-    assert not talk.of(CreateResponse)
+    assert not talk.of(ResponseCreate)
     talk.at(5.0).tell(on.GoOnChosen())
-    assert len(talk.of(CreateResponse)) == 1
+    assert len(talk.of(ResponseCreate)) == 1
 
 
 def test_r12_an_answer_that_waited_for_another_one_is_not_created_at_its_end() -> None:
     talk = script(at(0.0, created()), at(1.0, on.TextEntered("and?")), at(2.0, SPENT), at(3.0, done()), until=5.0)
-    assert not talk.of(CreateResponse)
+    assert not talk.of(ResponseCreate)
 
 
 def test_r6_a_held_key_ends_with_the_budget_and_a_press_after_it_says_why() -> None:
@@ -289,7 +282,7 @@ def test_r7_a_voice_over_the_last_answer_does_not_cut_it() -> None:
     talk = script(at(0.0, created()), at(0.1, heard()), at(5.0, SPENT), until=5.5)
     assert [one.what for one in talk.of(AllowBargeIn)] == [AllowBargeIn(True), AllowBargeIn(False)]
     talk.at(6.0).tell(on.VoiceBegan(6.0)).at(8.0)
-    assert not talk.of(CancelResponse)
+    assert not talk.of(ResponseCancel)
     talk.at(8.5).tell(done()).at(9.0).tell(fell_silent(9.0)).at(12.0)
     assert talk.reason == BUDGET
 
@@ -301,7 +294,7 @@ def test_r5_a_mute_stays_the_reason_that_is_shown() -> None:
 
 def test_without_the_stop_the_talk_goes_on_and_says_so() -> None:
     talk = script(at(1.0, on.BudgetSpent(2.01, 2.0, stops=False)), at(2.0, on.TextEntered("hello")), until=3.0)
-    assert talk.reason == "" and len(talk.of(CreateResponse)) == 1
+    assert talk.reason == "" and len(talk.of(ResponseCreate)) == 1
     assert "goes on" in talk.news(on.Noticed)[0].what.text
 
 

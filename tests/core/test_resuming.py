@@ -18,6 +18,7 @@ from tests.support.script import (
     created,
     done,
     heard,
+    is_from,
     opened,
     refused,
     script,
@@ -26,7 +27,7 @@ from tests.support.script import (
     wire,
 )
 from voicechat.core import events as on
-from voicechat.core.effects import Connect, CreateItem, CreateResponse, OpenMic, RememberItem, SendKept
+from voicechat.core.effects import Connect, OpenMic, SendKept
 from voicechat.core.events import Event
 from voicechat.core.policy import TurnPolicy
 from voicechat.core.remembering import begun, turns_of
@@ -47,6 +48,7 @@ from voicechat.core.step import step
 from voicechat.core.view import TurnView
 from voicechat.core.viewing import turn_views
 from voicechat.protocol import server_events as wires
+from voicechat.protocol.client_events import ConversationItemCreate, ResponseCreate
 from voicechat.protocol.items import ContentPart, Item
 
 
@@ -65,7 +67,7 @@ def answered(response_id: str, text: str, time: float) -> list[At[Event]]:
 
 def told(talk: Talk) -> list[tuple[str | None, str | None, str | None]]:
     """Role, kind and text of what the new session was told."""
-    items = [one.what.item for one in talk.of(RememberItem)]
+    items = [one.what.item for one in talk.items("kept")]
     return [(item.role, item.content[0].type, item.content[0].text) for item in items if item.content]
 
 
@@ -77,7 +79,7 @@ def reconnected(*events: At[Event], lost: float = 20.0, gap: float = 0.3) -> Tal
 def test_what_was_said_is_told_as_text_and_in_its_order() -> None:
     talk = reconnected(*said("u1", "What is a quince?", 0.0), *answered("r1", "A fruit.", 2.0))
     assert told(talk) == [("user", "input_text", "What is a quince?"), ("assistant", "output_text", "A fruit.")]
-    assert talk.of(CreateResponse) == []
+    assert talk.of(ResponseCreate) == []
 
 
 def test_a_service_that_takes_history_at_its_start_gets_it_there_and_nowhere_else() -> None:
@@ -91,7 +93,7 @@ def test_a_service_that_takes_history_at_its_start_gets_it_there_and_nowhere_els
     ]
     talk.at(23.5).tell(on.LineOpened(2, configured=True))
     talk.at(40.0)
-    assert talk.of(RememberItem) == []
+    assert talk.items("kept") == []
     assert "It knows the conversation so far." in talk.state.conversation.turns[-1].text
 
 
@@ -111,18 +113,19 @@ def test_only_the_heard_part_of_a_cut_answer_is_told() -> None:
 def test_the_conversation_is_told_before_anything_else_is_said() -> None:
     events = (*said("u1", "hello", 0.0), at(20.0, on.LineLost(1, "gone")), at(20.1, on.TextEntered("and now?")))
     talk = script(*events, at(20.4, on.LineOpened(2)), begin=opened(), until=23.0)
-    assert talk.of(RememberItem) == []  # R21: the configuration is not in force yet
+    assert talk.items("kept") == []  # R21: the configuration is not in force yet
     talk.at(40.0)
-    kinds = [kind for kind in talk.kinds if kind in ("RememberItem", "CreateItem", "CreateResponse", "OpenMic")]
-    assert kinds[-4:] == ["RememberItem", "CreateItem", "CreateResponse", "OpenMic"]
+    kinds = [kind for kind in talk.kinds if kind in ("ConversationItemCreate", "ResponseCreate", "OpenMic")]
+    assert kinds[-4:] == ["ConversationItemCreate", "ConversationItemCreate", "ResponseCreate", "OpenMic"]
+    assert [is_from("kept", one.what) for one in talk.of(ConversationItemCreate)] == [True, False]
     assert told(talk) == [("user", "input_text", "hello")]  # the typed line is not told twice
-    assert talk.of(CreateItem)[0].what.item.content[0].text == "and now?"
+    assert talk.items("typed")[0].what.item.content[0].text == "and now?"
 
 
 def test_the_echo_of_what_was_told_makes_no_second_turn() -> None:
     talk = reconnected(*said("u1", "hello", 0.0), *answered("r1", "Hi.", 2.0))
     before = [turn for turn in talk.state.conversation.turns if turn.who != "note"]
-    for one in talk.of(RememberItem):
+    for one in talk.items("kept"):
         talk.at(21.0).tell(wire(wires.ConversationItemAdded(item=one.what.item), connection=2))
     assert [turn for turn in talk.state.conversation.turns if turn.who != "note"] == before
 
@@ -146,7 +149,7 @@ def test_a_tool_is_told_with_its_output() -> None:
         at(0.1, wire(wires.ResponseFunctionCallArgumentsDone(item_id="f1", call_id="c1", arguments='{"city": "Ulm"}'))),
         at(0.2, wire(wires.ConversationItemAdded(item=Item(type="function_call_output", call_id="c1", output="rain")))),
     )
-    items = [one.what.item for one in reconnected(*events).of(RememberItem)]
+    items = [one.what.item for one in reconnected(*events).items("kept")]
     assert [(item.type, item.call_id) for item in items] == [("function_call", "c1"), ("function_call_output", "c1")]
     assert (items[0].arguments, items[1].output) == ('{"city": "Ulm"}', "rain")
 
@@ -159,7 +162,7 @@ def test_a_system_message_is_sent_again_and_a_notice_is_not() -> None:
 
 def test_a_service_that_rejects_items_is_noticed_once() -> None:
     talk = reconnected(*said("u1", "hello", 0.0), *answered("r1", "Hi.", 2.0))
-    for one in talk.of(RememberItem):
+    for one in talk.items("kept"):
         talk.at(21.0).tell(refused("invalid_value", event_id=one.what.event_id, connection=2))
     assert talk.notices.count("not_remembered") == 1
     assert "invalid_value" not in talk.notices
@@ -167,7 +170,7 @@ def test_a_service_that_rejects_items_is_noticed_once() -> None:
 
 def test_a_new_talk_sends_no_earlier_items() -> None:
     events = (*said("u1", "hello", 0.0), at(20.0, on.NewAsked()), at(20.3, on.LineOpened(2, configured=True)))
-    assert script(*events, until=30.0).of(RememberItem) == []
+    assert script(*events, until=30.0).items("kept") == []
 
 
 def test_live_changes_go_with_the_new_line() -> None:
@@ -325,10 +328,10 @@ def test_a_session_that_expires_all_the_same_is_a_roll_over_and_loses_nothing() 
 
 def test_r14_a_roll_over_asks_for_nothing_and_remembers() -> None:
     talk = script(at(1.0, on.TextEntered("hello")), *answer(since=1.5, until=4.0), begin=limited(60.0), until=46.0)
-    asked = len(talk.of(CreateResponse))
+    asked = len(talk.of(ResponseCreate))
     talk.at(46.1).tell(on.LineOpened(2, configured=True)).at(80.0)
-    assert len(talk.of(CreateResponse)) == asked == 1
-    assert [one.what.item.role for one in talk.of(RememberItem)] == ["user"]
+    assert len(talk.of(ResponseCreate)) == asked == 1
+    assert [one.what.item.role for one in talk.items("kept")] == ["user"]
 
 
 # A talk that goes on from an earlier one: what was heard is told once, and nothing is asked for
@@ -380,13 +383,13 @@ def test_the_first_connection_gets_the_conversation_once_and_no_greeting() -> No
     (_, _, question), (role, _, heard) = told(talk)
     assert (question, role) == ("Count, please", "assistant")
     assert heard and ANSWER.startswith(heard) and len(heard) < len(ANSWER)
-    assert talk.of(CreateResponse) == [] and not talk.state.resumption.is_due
+    assert talk.of(ResponseCreate) == [] and not talk.state.resumption.is_due
     assert any("goes on from an earlier talk" in turn.text for turn in talk.turns)
 
 
 def test_a_talk_without_an_earlier_one_greets() -> None:
     begin = begun(Wishes(greeting="Say hello", dialect="ga"), Choices())
-    assert script(*UP, begin=begin, until=101.0).kinds[-2:] == ["CreateResponse", "OpenMic"]
+    assert script(*UP, begin=begin, until=101.0).kinds[-2:] == ["ResponseCreate", "OpenMic"]
 
 
 def test_after_a_fresh_start_the_earlier_talk_is_not_told_again() -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import base64
 
+import pytest
 from hypothesis import given, strategies as st
 
 from tests.support.each import each
-from tests.support.nearly import nearly
 from tests.support.script import (
     At,
     at,
@@ -25,10 +25,9 @@ from tests.support.script import (
     wire,
 )
 from voicechat.core import effects as do, events as on
-from voicechat.core.effects import CancelResponse, CreateResponse, TruncateItem
 from voicechat.core.viewing import view
-from voicechat.engine.session import client_event
-from voicechat.protocol.client_events import ConversationItemTruncate
+from voicechat.protocol import client_events as say
+from voicechat.protocol.client_events import ConversationItemTruncate, ResponseCancel, ResponseCreate
 from voicechat.protocol.items import Item
 from voicechat.protocol.server_events import (
     InputAudioBufferSpeechStarted,
@@ -90,8 +89,8 @@ def test_r12_r15_when_answers_are_created_and_what_is_told(
     name: str, until: float, times: list[float], notices: list[str], events: Events
 ) -> None:
     talk = script(*events, until=until)
-    assert (talk.times(CreateResponse), talk.notices) == (times, notices)
-    assert len(talk.of(do.CreateItem)) == sum(isinstance(event.what, on.TextEntered) for event in events)
+    assert (talk.times(ResponseCreate), talk.notices) == (times, notices)
+    assert len(talk.items("typed")) == sum(isinstance(event.what, on.TextEntered) for event in events)
 
 
 NOT_TAKEN = refused("invalid_value", event_id="typed-1-1")
@@ -113,26 +112,26 @@ def test_no_answer_is_made_to_a_text_that_was_refused(
     name: str, created_at: list[float], cancelled_at: list[float], events: Events
 ) -> None:
     talk = script(*events, until=2.0)
-    assert (talk.times(CreateResponse), talk.times(CancelResponse)) == (created_at, cancelled_at)
+    assert (talk.times(ResponseCreate), talk.times(ResponseCancel)) == (created_at, cancelled_at)
     assert talk.notices == ["message_refused"]
 
 
 def test_r12_an_answer_the_server_began_itself_takes_the_slot() -> None:
     events = (at(0.0, created("r1")), typed(0.1), at(5.0, done("r1")), at(5.2, created("r2")))
     talk = script(*events, until=6.0)
-    assert (talk.times(CreateResponse), talk.state.responses.active_id) == ([5.0], "r2")
+    assert (talk.times(ResponseCreate), talk.state.responses.active_id) == ([5.0], "r2")
 
 
 def test_r8_over_websocket_the_item_is_truncated_at_what_was_played() -> None:
     talk = script(at(0.0, created()), at(0.0, audio("i1", 6.0)), at(0.1, heard()), stop(2.1), begin=WEBSOCKET, until=3)
     assert [type(one.what) for one in talk.effects if one.time == 2.1] == [
         do.SilencePlayback,
-        CancelResponse,
-        TruncateItem,
+        ResponseCancel,
+        ConversationItemTruncate,
         do.AllowBargeIn,
     ]
-    (cut,) = talk.of(TruncateItem)
-    assert (cut.what.item_id, cut.what.heard) == ("i1", nearly(2.0))
+    (cut,) = talk.of(ConversationItemTruncate)
+    assert (cut.what.item_id, cut.what.audio_end_ms) == ("i1", 2000)
 
 
 @each(
@@ -146,14 +145,16 @@ def test_r8_an_item_is_truncated_where_it_was_played_to(
     begun = (at(0.0, created()), at(0.0, audio("i1", seconds)), at(0.1, heard()))
     events = sorted([*begun, at(done_at, done()), stop(stopped_at)], key=lambda one: one.time)
     talk = script(*events, begin=WEBSOCKET, until=9.5)
-    assert [one.what.heard for one in talk.of(TruncateItem)] == [nearly(cut) for cut in cuts]
-    assert len(talk.of(CancelResponse)) == cancels
+    assert [one.what.audio_end_ms for one in talk.of(ConversationItemTruncate)] == [
+        pytest.approx(1000 * cut, abs=1) for cut in cuts
+    ]
+    assert len(talk.of(ResponseCancel)) == cancels
 
 
 def test_r8_over_webrtc_the_server_drops_the_rest_itself() -> None:
     talk = script(at(0.0, created()), at(0.1, heard()), at(0.5, done()), stop(2.0), until=3.0)
-    kinds = do.ClearOutputAudio, CancelResponse, TruncateItem
-    assert talk.of(*kinds) == [at(2.0, do.ClearOutputAudio("stop-1-1"))]
+    kinds = say.OutputAudioBufferClear, ResponseCancel, ConversationItemTruncate
+    assert talk.of(*kinds) == [at(2.0, say.OutputAudioBufferClear(event_id="stop-1-1"))]
 
 
 RECONNECTED = (
@@ -168,11 +169,13 @@ RECONNECTED = (
 
 
 def test_r8_ids_of_an_old_connection_are_never_sent() -> None:
-    assert script(*RECONNECTED, stop(3.0), begin=WEBSOCKET, until=4.0).of(CancelResponse, TruncateItem) == []
+    assert (
+        script(*RECONNECTED, stop(3.0), begin=WEBSOCKET, until=4.0).of(ResponseCancel, ConversationItemTruncate) == []
+    )
     again = (at(3.0, created("r9", 2)), at(3.1, heard()), stop(4.0))
     second = script(*RECONNECTED, *again, begin=WEBSOCKET, until=5.0)
-    assert second.of(TruncateItem) == []
-    assert [one.what.response_id for one in second.of(CancelResponse)] == ["r9"]
+    assert second.of(ConversationItemTruncate) == []
+    assert [one.what.response_id for one in second.of(ResponseCancel)] == ["r9"]
 
 
 def test_answers_of_an_old_connection_are_not_obeyed() -> None:
@@ -202,7 +205,7 @@ def test_r15_no_answer_within_8_seconds_frees_the_slot_and_says_so() -> None:
     assert talk.notices == ["no_answer"]
     assert talk.state.responses.missing_since == 9.0
     talk.at(25.0).tell(on.AgainPressed())
-    assert talk.times(CreateResponse) == [1.0, 25.0]
+    assert talk.times(ResponseCreate) == [1.0, 25.0]
 
 
 def test_speech_without_an_answer_for_8_seconds_is_noticed_and_again_asks() -> None:
@@ -211,7 +214,7 @@ def test_speech_without_an_answer_for_8_seconds_is_noticed_and_again_asks() -> N
         (9.0, "No answer to what you said came within 8 s.")
     ]
     assert view(talk.state, talk.now, talk.policy).reply.state == "no-answer"
-    assert talk.at(25.0).tell(on.AgainPressed()).times(CreateResponse) == [25.0]
+    assert talk.at(25.0).tell(on.AgainPressed()).times(ResponseCreate) == [25.0]
 
 
 @each(
@@ -246,10 +249,10 @@ def test_stalled_answer_is_noticed_once_and_again_asks_anew() -> None:
     reply = view(talk.state, talk.now, talk.policy).reply
     assert (reply.state, reply.seconds) == ("no-answer", 29.0)
     talk.at(41.0).tell(on.AgainPressed())
-    assert [one.what.response_id for one in talk.of(CancelResponse)] == ["r1"]
-    assert talk.times(CreateResponse) == [0.0, 41.0]
+    assert [one.what.response_id for one in talk.of(ResponseCancel)] == ["r1"]
+    assert talk.times(ResponseCreate) == [0.0, 41.0]
     talk.at(41.1).tell(done("r1", "cancelled")).at(41.2).tell(created("r2")).at(42.0).tell(done("r2")).at(80.0)
-    assert talk.times(CreateResponse) == [0.0, 41.0]
+    assert talk.times(ResponseCreate) == [0.0, 41.0]
     assert talk.notices == ["no_answer"]
 
 
@@ -282,22 +285,22 @@ def test_r15_an_answer_that_comes_too_late_is_taken_all_the_same() -> None:
 
 def test_r15_again_asks_when_an_answer_failed_and_not_otherwise() -> None:
     failed = script(at(0.0, created()), at(1.0, done(status="failed", error="slow down")), at(2.0, on.AgainPressed()))
-    assert failed.times(CreateResponse)[:1] == [2.0]
+    assert failed.times(ResponseCreate)[:1] == [2.0]
     assert failed.notices[0] == "answer_failed"
-    assert script(at(0.0, created()), at(1.0, done()), at(2.0, on.AgainPressed())).times(CreateResponse) == []
+    assert script(at(0.0, created()), at(1.0, done()), at(2.0, on.AgainPressed())).times(ResponseCreate) == []
 
 
 def test_an_answer_cancelled_before_it_had_a_name_is_cancelled_when_it_gets_one() -> None:
     events = (typed(0.0), stop(0.1), at(0.4, created("r7")), at(0.5, heard()))
     talk = script(*events, at(0.9, done("r7", "cancelled")), at(2.0, fell_silent(1.0)), until=9.0)
-    assert [(one.time, one.what.response_id) for one in talk.of(CancelResponse)] == [(0.4, "r7")]
+    assert [(one.time, one.what.response_id) for one in talk.of(ResponseCancel)] == [(0.4, "r7")]
     assert talk.state.playback.is_flushed
     assert talk.state.responses.last_ended_by == "you"
 
 
 def test_a_response_without_an_id_is_still_one_answer() -> None:
     talk = script(at(0.0, created("")), stop(1.0), at(2.0, done("")), until=3.0)
-    assert [one.what.response_id for one in talk.of(CancelResponse)] == [""]
+    assert [one.what.response_id for one in talk.of(ResponseCancel)] == [None]
     assert talk.state.responses.active_id == ""
 
 
@@ -346,8 +349,10 @@ def test_items_are_truncated_at_what_the_queue_says_was_played(
     name: str, events: Events, cuts: list[tuple[str, float]]
 ) -> None:
     talk = script(*events, begin=WEBSOCKET, until=9.0)
-    truncated = [(one.what.item_id, one.what.heard) for one in talk.of(TruncateItem)]
-    assert truncated == [(item_id, nearly(played)) for item_id, played in cuts]
+    truncated = talk.of(ConversationItemTruncate)
+    assert [one.what.item_id for one in truncated] == [item_id for item_id, _ in cuts]
+    ends = [one.what.audio_end_ms for one in truncated]
+    assert ends == [pytest.approx(1000 * played, abs=1) for _, played in cuts]
 
 
 def piece(item_id: str, size: int) -> on.Received:
@@ -377,7 +382,6 @@ def test_a_truncation_is_a_whole_number_of_milliseconds_from_nothing_to_what_cam
     events += [at(0.6, on.PlaybackEmptied(1))] if emptied else []
     talk = script(*events, at(stopped_at, on.StopPressed()), begin=WEBSOCKET, until=9.0)
     came = {item: sum(size for name, size in pieces if name == item) for item, _ in pieces}
-    for one in talk.of(TruncateItem):
-        event = client_event(one.what)
-        assert isinstance(event, ConversationItemTruncate) and isinstance(event.audio_end_ms, int)
-        assert 0 <= event.audio_end_ms <= came[one.what.item_id] / 48.0
+    for one in talk.of(ConversationItemTruncate):
+        assert isinstance(one.what.audio_end_ms, int)
+        assert 0 <= one.what.audio_end_ms <= came[one.what.item_id or ""] / 48.0

@@ -8,13 +8,14 @@ from msgspec.structs import replace
 from tests.support.each import each
 from tests.support.script import At, Talk, at, committed, created, done, heard, opened, script, wire, words
 from voicechat.core import events as on
-from voicechat.core.effects import AnswerCall, Connect, CreateResponse, DropTools, RunTool, UpdateSession
+from voicechat.core.effects import Connect, DropTools, RunTool
 from voicechat.core.rules.reply_gate import MOST_ROUNDS
 from voicechat.core.rules.tools import ASK_LIMIT, MOST_CALLS
 from voicechat.core.state import State, Wishes
 from voicechat.core.view import ToolAsk
 from voicechat.core.viewing import turn_views, view
 from voicechat.protocol import server_events as wires
+from voicechat.protocol.client_events import ResponseCreate, SessionUpdate
 from voicechat.protocol.items import Item
 
 ASKED, FREE, NEVER = on.ToolOffer("look"), on.ToolOffer("add", "always"), on.ToolOffer("burn", "never")
@@ -39,7 +40,7 @@ def answered(*items: Item, response_id: str = "r1", status: str = "completed") -
 
 def outputs(talk: Talk) -> list[tuple[float, str | None, str | None]]:
     """When which call got which output."""
-    return [(one.time, one.what.item.call_id, one.what.item.output) for one in talk.of(AnswerCall)]
+    return [(one.time, one.what.item.call_id, one.what.item.output) for one in talk.items("tool")]
 
 
 def asked(talk: Talk) -> tuple[ToolAsk, ...]:
@@ -51,10 +52,10 @@ def test_an_always_allowed_tool_runs_at_response_done_and_one_response_follows()
     talk = script(*answered(call("c1", "add", '{"first": 1}')), at(2.0, on.ToolFinished("c1", "2")), begin=BEGIN)
     assert talk.of(RunTool) == [at(1.0, RunTool("c1", "add", '{"first": 1}'))]
     assert outputs(talk) == [(2.0, "c1", "2")]
-    assert talk.times(CreateResponse) == [2.0]
-    assert talk.kinds.index("AnswerCall") < talk.kinds.index("CreateResponse")
+    assert talk.times(ResponseCreate) == [2.0]
+    assert talk.kinds.index("ConversationItemCreate") < talk.kinds.index("ResponseCreate")
     echo = Item(id="tool-1-1", type="function_call_output", call_id="c1", output="2")
-    assert talk.at(3.0).tell(wire(wires.ConversationItemAdded(item=echo))).at(20.0).times(CreateResponse) == [2.0]
+    assert talk.at(3.0).tell(wire(wires.ConversationItemAdded(item=echo))).at(20.0).times(ResponseCreate) == [2.0]
 
 
 def test_nothing_runs_without_the_users_word() -> None:
@@ -66,7 +67,7 @@ def test_nothing_runs_without_the_users_word() -> None:
     assert talk.of(RunTool) == [at(61.0, RunTool("c1", "look", '{"x": 1}'))]
     (turn,) = turn_views(talk.state, 63.0)
     assert (turn.latency, turn.detail, turn.stage, turn.partial) == (1.5, '{"x": 1}  →  seen', "", False)
-    assert talk.times(CreateResponse) == [62.5]
+    assert talk.times(ResponseCreate) == [62.5]
 
 
 @each("word", [on.ToolAllowed("c1"), on.ToolDenied("c1")])
@@ -83,7 +84,7 @@ def test_latency_excludes_the_wait_for_tool_approval(word: on.Event) -> None:
 def test_a_denied_call_is_told_to_the_model_which_may_answer_without_it() -> None:
     talk = script(*answered(call("c1")), at(3.0, on.ToolDenied("c1", "Too dear.")), begin=BEGIN)
     assert outputs(talk) == [(3.0, "c1", "The user did not allow this call; it was not run. Too dear.")]
-    assert talk.times(CreateResponse) == [3.0]
+    assert talk.times(ResponseCreate) == [3.0]
     assert talk.of(RunTool) == []
     assert turn_views(talk.state, 4.0)[0].failed == "you did not allow it"
 
@@ -158,7 +159,7 @@ def test_which_calls_run_and_what_the_model_gets(
 ) -> None:
     talk = script(*events, begin=begin)
     assert [one.what.call_id for one in talk.of(RunTool)] == runs
-    assert (outputs(talk), talk.times(CreateResponse), talk.notices) == (answers, creates, notices)
+    assert (outputs(talk), talk.times(ResponseCreate), talk.notices) == (answers, creates, notices)
 
 
 @each("status", ["cancelled", "failed", "incomplete"])
@@ -174,23 +175,23 @@ def test_a_call_whose_own_item_is_incomplete_is_not_run_and_the_model_is_told() 
     talk = script(*answered(call("c1", "add", '{"fir', "incomplete")), begin=BEGIN)
     assert talk.of(RunTool) == []
     assert "cut short" in str(outputs(talk)[0][2])
-    assert talk.times(CreateResponse) == [1.0]
+    assert talk.times(ResponseCreate) == [1.0]
 
 
 def test_a_function_of_the_session_file_is_left_to_the_user_and_waited_for() -> None:
     talk = script(*answered(call("c1", "mine"), call("c2", "add")), at(2.0, on.ToolFinished("c2", "2")), begin=BEGIN)
     assert outputs(talk) == [(2.0, "c2", "2")]
-    assert talk.times(CreateResponse) == []
+    assert talk.times(ResponseCreate) == []
     assert talk.notices == ["tool_unanswered"]
     by_hand = Item(id="o1", type="function_call_output", call_id="c1", output="by hand")
-    assert talk.at(40.0).tell(wire(wires.ConversationItemAdded(item=by_hand))).at(50.0).times(CreateResponse) == [40.0]
+    assert talk.at(40.0).tell(wire(wires.ConversationItemAdded(item=by_hand))).at(50.0).times(ResponseCreate) == [40.0]
 
 
 def test_an_output_written_by_hand_takes_the_call_over() -> None:
     by_hand = Item(id="o1", type="function_call_output", call_id="c1", output="by hand")
     talk = script(*answered(call("c1")), at(2.0, wire(wires.ConversationItemAdded(item=by_hand))), begin=BEGIN)
     assert asked(talk) == ()
-    assert talk.times(CreateResponse) == [2.0]
+    assert talk.times(ResponseCreate) == [2.0]
     talk.at(40.0).tell(on.ToolAllowed("c1"))
     assert talk.of(RunTool) == []
 
@@ -220,10 +221,10 @@ def test_a_call_the_service_would_make_itself_is_asked_by_the_same_question(is_a
     talk = script(*answered(REQUEST), begin=opened(), until=2.0)
     assert asked(talk) == (ToolAsk("mcpr_1", "search", '{"q": "umbrella"}', server="docs"),)
     talk.at(3.0).tell(on.ToolAllowed("mcpr_1") if is_allowed else on.ToolDenied("mcpr_1"))
-    (sent,) = (one.what.item for one in talk.of(AnswerCall))
+    (sent,) = (one.what.item for one in talk.items("tool"))
     assert (sent.type, sent.approval_request_id, sent.approve) == ("mcp_approval_response", "mcpr_1", is_allowed)
     assert talk.of(RunTool) == []
-    assert talk.times(CreateResponse) == []  # the service goes on by itself
+    assert talk.times(ResponseCreate) == []  # the service goes on by itself
 
 
 def test_an_approval_for_the_rest_of_the_talk_is_for_that_server_alone() -> None:
@@ -231,7 +232,7 @@ def test_an_approval_for_the_rest_of_the_talk_is_for_that_server_alone() -> None
     again = replace_item(REQUEST, id="mcpr_3")
     talk = script(*answered(REQUEST), at(2.0, on.ToolAllowed("mcpr_1", True)), begin=opened(), until=3.0)
     talk.at(3.0).tell(created("r2")).at(4.0).tell(done("r2", output=(again, other)))
-    assert [one.what.item.approval_request_id for one in talk.of(AnswerCall)] == ["mcpr_1", "mcpr_3"]
+    assert [one.what.item.approval_request_id for one in talk.items("tool")] == ["mcpr_1", "mcpr_3"]
     assert [ask.call_id for ask in asked(talk)] == ["mcpr_2"]
 
 
@@ -245,19 +246,19 @@ def test_tools_that_come_while_talking_are_told_in_the_smallest_update() -> None
     begin = replace(BEGIN, wishes=replace(BEGIN.wishes, tools=(), session={"tools": [MINE]}))
     offered = on.ToolsOffered((ASKED,), (LOOK,))
     talk = script(at(1.0, offered), at(1.1, offered), at(2.0, wire(wires.SessionUpdated(session={}))), begin=begin)
-    (update,) = talk.of(UpdateSession)
+    (update,) = talk.of(SessionUpdate)
     assert update.time == 1.0
     assert update.what.session == {"type": "realtime", "tools": [MINE, LOOK]}
     assert talk.state.wishes.tools == (ASKED,)
     free = on.ToolsOffered((on.ToolOffer("look", "always"),), (LOOK,))
     talk.at(40.0).tell(free).at(60.0)
-    assert (talk.state.wishes.tools, len(talk.of(UpdateSession))) == (free.offers, 1), "only what is asked has changed"
+    assert (talk.state.wishes.tools, len(talk.of(SessionUpdate))) == (free.offers, 1), "only what is asked has changed"
 
 
 def test_tools_that_are_there_before_the_line_travel_with_the_first_configuration() -> None:
     begin = State(wishes=Wishes(session={"tools": [MINE]}))
     talk = script(at(0.0, on.ToolsOffered((ASKED,), (LOOK,))), begin=begin)
-    assert talk.of(UpdateSession) == []
+    assert talk.of(SessionUpdate) == []
     assert talk.state.wishes.session["tools"] == [MINE, LOOK]
 
 
@@ -268,7 +269,7 @@ def test_tools_that_come_while_the_line_is_being_made_are_told_when_it_is_up() -
     talk = script(*events, at(1.0, on.LineOpened(1, configured=True)), begin=begin, until=2.0)
     (asked,) = talk.of(Connect)
     assert asked.what.session["tools"] == [MINE]
-    (update,) = talk.of(UpdateSession)
+    (update,) = talk.of(SessionUpdate)
     assert (update.time, update.what.session) == (1.0, {"type": "realtime", "tools": [MINE, LOOK]})
 
 
@@ -286,7 +287,7 @@ def test_a_model_that_never_stops_calling_is_not_asked_for_ever() -> None:
     talk = script(at(0.0, on.TextEntered("Go.")), begin=BEGIN)
 
     def let_it_call(times: int) -> int:
-        before, at_once = len(talk.of(CreateResponse)), float(int(talk.now) + 1)
+        before, at_once = len(talk.of(ResponseCreate)), float(int(talk.now) + 1)
         for number in range(times):
             now, name = at_once + number, f"{at_once:.0f}-{number}"
             item = call(f"c{name}", "add")
@@ -294,16 +295,16 @@ def test_a_model_that_never_stops_calling_is_not_asked_for_ever() -> None:
                 created(f"r{name}"), wire(wires.ResponseOutputItemAdded(response_id=f"r{name}", item=item))
             )
             talk.at(now + 0.5).tell(done(f"r{name}", output=(item,)), on.ToolFinished(f"c{name}", "1"))
-            if len(talk.of(CreateResponse)) - before <= number:
+            if len(talk.of(ResponseCreate)) - before <= number:
                 return number + 1
         return times
 
     assert let_it_call(60) == MOST_ROUNDS
     assert talk.notices[-1] == "tools_in_a_row"
     talk.at(talk.now + 60.0)
-    asked = len(talk.of(CreateResponse))
+    asked = len(talk.of(ResponseCreate))
     talk.tell(on.AgainPressed())
-    assert len(talk.of(CreateResponse)) == asked + 1
+    assert len(talk.of(ResponseCreate)) == asked + 1
     assert let_it_call(5) == 5
     talk.tell(on.TextEntered("Go on."))
     assert 0 <= let_it_call(60) - MOST_ROUNDS <= 1, "one was asked for already"

@@ -17,13 +17,14 @@ from voicechat.audio.echo import PassThroughProcessor
 from voicechat.audio.path import AudioPath
 from voicechat.audio.stream_counters import StreamCounters
 from voicechat.core import events as on
-from voicechat.core.effects import AudioEffect, CancelResponse, Effect
+from voicechat.core.effects import AudioEffect, Effect
 from voicechat.core.events import Event
 from voicechat.core.policy import TurnPolicy
 from voicechat.core.step import next_deadline, step
 from voicechat.engine.link import Command
 from voicechat.engine.service import Service, TalkScene
 from voicechat.engine.sound_desk import Sound
+from voicechat.protocol.client_events import ResponseCancel
 
 LOUD = 0.1
 SILENT = 0.001
@@ -111,7 +112,7 @@ def test_stop_silences_the_running_response_and_not_the_next(arrives_after: floa
     assert talk.plays(1.0) > LOUD
     talk.stop_key(arrives_after=arrives_after)
     assert talk.plays(1.0) < SILENT
-    assert len([one for one in talk.effects if isinstance(one, CancelResponse)]) == 1
+    assert len([one for one in talk.effects if isinstance(one, ResponseCancel)]) == 1
     talk.tell(done("r1", "cancelled"))
     assert talk.response("r2", 1.0) > LOUD
 

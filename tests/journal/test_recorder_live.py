@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -37,10 +38,14 @@ from voicechat.engine.host import EngineProcess
 from voicechat.engine.link import Batch, EventRow, FromEngine
 from voicechat.errors import TapeError
 from voicechat.journal.entry import Happening
+from voicechat.journal.lines import effect_of_today
 from voicechat.journal.rerun import Checked, check, last_state
 from voicechat.journal.sound_file import RATE
 from voicechat.journal.tape import EVENTS_FILE, Tape, read_tape
 from voicechat.journal.tapes import Listed, listed
+from voicechat.protocol import client_events as say
+from voicechat.protocol.items import Item
+from voicechat.protocol.wire import WireEvent
 from voicechat.transports.spoken_answers import SpokenAnswers
 
 STORY = "Please tell me a long story about the sea."
@@ -315,12 +320,14 @@ async def test_a_decision_that_differs_is_told_with_both_sides(tmp_path: Path) -
     async with recorded(tmp_path, transport="websocket") as talk:
         await talk.say("What is two plus two?")
     tape = the_tape(tmp_path)
-    text = tape.events_file.read_text().replace('"effect":{"type":"CreateResponse"', '"effect":{"type":"ClearInput"')
+    text = tape.events_file.read_text().replace(
+        '"effect":{"type":"response.create"', '"effect":{"type":"response.cancel"'
+    )
     tape.events_file.write_text(text)
     ran = await voicechat("replay", str(tape.folder), "--check", environ=environ)
     assert ran.code == 1
     assert "the core decides otherwise at line" in ran.out
-    assert "recorded  ClearInput" in ran.out and "now       CreateResponse" in ran.out
+    assert "recorded  response.cancel" in ran.out and "now       response.create" in ran.out
 
 
 # What looks at a talk cannot hurt it, and what fails inside it is told: the engine against a scripted service
@@ -475,6 +482,33 @@ def test_the_first_decision_that_differs_is_named_with_its_line(tape: Tape) -> N
     assert difference.now[0]["type"] == "Connect"
 
 
+BEFORE: list[dict[str, Any]] = [
+    {"type": "UpdateSession", "session": {"type": "realtime"}, "event_id": "session-1-1", "dialect": "beta"},
+    {"type": "CommitInput", "event_id": "audio-1-2"},
+    {"type": "CreateItem", "item": {"type": "message"}, "event_id": "typed-1-1", "previous_item_id": None},
+    {"type": "CancelResponse", "response_id": "", "event_id": "stop-1-1"},
+    {"type": "TruncateItem", "item_id": "i1", "heard": 1.9, "event_id": "stop-1-2"},
+    {"type": "ChangeItem", "event": {"type": "conversation.item.delete", "item_id": "i1"}, "event_id": "hand-1-1"},
+    {"type": "OpenMic", "pre_roll": 0.3},
+    {"type": "TruncateItem", "item_id": 5},
+]
+"""Effects as tapes of version 2 have them; the last two stay as they are."""
+TODAY: list[WireEvent] = [
+    say.SessionUpdate(session={"type": "realtime"}, event_id="session-1-1"),
+    say.InputAudioBufferCommit(event_id="audio-1-2"),
+    say.ConversationItemCreate(item=Item(type="message"), event_id="typed-1-1"),
+    say.ResponseCancel(event_id="stop-1-1"),
+    say.ConversationItemTruncate(item_id="i1", audio_end_ms=1900, event_id="stop-1-2"),
+    say.ConversationItemDelete(item_id="i1", event_id="hand-1-1"),
+]
+
+
+def test_client_events_of_a_version_2_tape_read_as_those_of_today() -> None:
+    now = [effect_of_today(one) for one in BEFORE]
+    assert [msgspec.convert(one, type(event)) for one, event in zip(now[:-2], TODAY, strict=True)] == TODAY
+    assert now[-2:] == BEFORE[-2:]
+
+
 def test_a_tape_that_was_cut_by_a_crash_is_checked_as_far_as_it_goes(tape: Tape) -> None:
     text = tape.events_file.read_bytes()
     tape.events_file.write_bytes(text[: text.rindex(b'"effect"') + 12])
@@ -492,7 +526,7 @@ def test_what_is_no_tape_is_refused_with_a_sentence(tmp_path: Path) -> None:
 
 
 def test_a_tape_of_a_newer_version_is_not_guessed_at(tmp_path: Path) -> None:
-    write_lines(tmp_path / EVENTS_FILE, [{"tape": 3, "started_at": STARTED_AT}])
+    write_lines(tmp_path / EVENTS_FILE, [{"tape": 4, "started_at": STARTED_AT}])
     with pytest.raises(TapeError, match="newer voicechat"):
         read_tape(tmp_path)
 

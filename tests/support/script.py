@@ -38,6 +38,7 @@ from voicechat.core.state import Choices, Microphone, State, Turn, Wishes
 from voicechat.core.step import Step, next_deadline, step
 from voicechat.core.view import TurnView, View
 from voicechat.core.viewing import turn_views, view
+from voicechat.protocol.client_events import ConversationItemCreate
 from voicechat.protocol.items import ContentPart, ErrorDetail, Item, Response, StatusDetails
 from voicechat.protocol.server_events import (
     ConversationItemAdded,
@@ -58,7 +59,7 @@ from voicechat.protocol.server_events import (
     SessionCreated,
     SessionUpdated,
 )
-from voicechat.protocol.wire import JsonValue
+from voicechat.protocol.wire import JsonValue, WireEvent
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -87,6 +88,11 @@ class At(Generic[T_co]):
 def at(time: float, what: T) -> At[T]:
     """Something at a time, rounded so that sums of tenths compare equal."""
     return At(round(time, 6), what)
+
+
+def is_from(rule: str, event: WireEvent) -> bool:
+    """Whether a client event has the id that this rule gives; see `Talk.items`."""
+    return (event.event_id or "").split("_")[-1].startswith(f"{rule}-")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -168,6 +174,10 @@ class Talk:
     def of(self, *kinds: type[E]) -> list[At[E]]:
         """The effects of these kinds, in order."""
         return [At(one.time, one.what) for one in self.effects if isinstance(one.what, kinds)]
+
+    def items(self, name: str) -> list[At[ConversationItemCreate]]:
+        """The items created by one rule, as their ids tell: `typed`, `kept` (told to a new session), `tool`, `hand`."""
+        return [one for one in self.of(ConversationItemCreate) if is_from(name, one.what)]
 
     def times(self, *kinds: type[Effect]) -> list[float]:
         """When effects of these kinds were wanted."""

@@ -126,7 +126,7 @@ def sides(found: Difference) -> list[str]:
 
 
 def told(plain: Mapping[str, Any]) -> str:
-    """`CreateItem item={...} event_id="..."`, fit for a terminal."""
+    """`conversation.item.create item={...} event_id="..."`, fit for a terminal."""
     values = {name: json.dumps(value, ensure_ascii=False) for name, value in plain.items() if name != "type"}
     fields = " ".join(f"{name}={value}" for name, value in values.items())
     return clean(f"{plain.get('type', '?')} {fields}".strip(), one_line=True)

@@ -1,4 +1,5 @@
-"""Everything the core may ask for, as frozen records in the imperative. Each class is constructed in one rule file.
+"""Everything the core may ask for, as frozen records in the imperative. Each class is constructed in one rule file, but
+for client events about items: each of four rules has its own.
 
 `session.perform` hands each to a port; a failure comes back as an event. Effects of one step are carried out in order.
 """
@@ -7,17 +8,23 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from voicechat.protocol.client_events import (
     ConversationItemCreate,
     ConversationItemDelete,
     ConversationItemRetrieve,
     ConversationItemTruncate,
+    InputAudioBufferClear,
+    InputAudioBufferCommit,
+    OutputAudioBufferClear,
+    ResponseCancel,
+    ResponseCreate,
+    SessionUpdate,
 )
-from voicechat.protocol.items import Item
 
-ItemEvent = ConversationItemCreate | ConversationItemDelete | ConversationItemRetrieve | ConversationItemTruncate
+BY_HAND = "hand-"
+"""How the ids of client events begin that the user sends by hand."""
 
 
 # audio path
@@ -81,78 +88,11 @@ class HangUp(Struct, frozen=True):
     connection: int
 
 
-class UpdateSession(Struct, frozen=True):
-    """session.update with a configuration in the GA dialect; `dialect` names the spelling to send."""
-
-    session: dict[str, Any]
-    event_id: str
-    dialect: str = "ga"
-
-
-class ClearInput(Struct, frozen=True):
-    event_id: str = ""
-
-
-class CommitInput(Struct, frozen=True):
-    event_id: str = ""
-
-
-class CreateItem(Struct, frozen=True):
-    item: Item
-    event_id: str = ""
-    previous_item_id: str | None = None
-
-
-class RememberItem(Struct, frozen=True):
-    """Tell a new session what was said in the old one."""
-
-    item: Item
-    event_id: str
-
-
-class CreateResponse(Struct, frozen=True):
-    event_id: str
-    response: dict[str, Any] | None = field(default=None)
-
-
-class CancelResponse(Struct, frozen=True):
-    response_id: str = ""
-    event_id: str = ""
-
-
-class ClearOutputAudio(Struct, frozen=True):
-    """WebRTC: the server drops what it has not sent yet."""
-
-    event_id: str = ""
-
-
-class TruncateItem(Struct, frozen=True):
-    """WebSocket: `heard` seconds were really played."""
-
-    item_id: str
-    heard: float
-    event_id: str = ""
-
-
 class SendByHand(Struct, frozen=True):
     """A client event as the user wrote it, in the dialect in use; only `event_id` may have been added."""
 
     text: str
     type: str
-    event_id: str
-
-
-class ChangeItem(Struct, frozen=True):
-    """What the user does to one item of the conversation by hand."""
-
-    event: ItemEvent
-    event_id: str
-
-
-class AnswerCall(Struct, frozen=True):
-    """The output of a function, or the user's word on a call the service would make itself."""
-
-    item: Item
     event_id: str
 
 
@@ -174,21 +114,18 @@ class DropTools(Struct, frozen=True):
 
 
 AudioEffect = OpenDevices | OpenMic | SendKept | CloseMic | SilencePlayback | BeginPlayback | AllowBargeIn | SetVolume
-ComposedEffect = (
-    UpdateSession
-    | ClearInput
-    | CommitInput
-    | CreateItem
-    | RememberItem
-    | CreateResponse
-    | CancelResponse
-    | ClearOutputAudio
-    | TruncateItem
-    | ChangeItem
-    | AnswerCall
+ItemEvent = ConversationItemCreate | ConversationItemDelete | ConversationItemRetrieve | ConversationItemTruncate
+WireEffect = (
+    SessionUpdate
+    | InputAudioBufferClear
+    | InputAudioBufferCommit
+    | OutputAudioBufferClear
+    | ItemEvent
+    | ResponseCreate
+    | ResponseCancel
+    | SendByHand
 )
-"""Wire effects that become client events here; what was written by hand is one already."""
-WireEffect = ComposedEffect | SendByHand
+"""Client events, each an effect as it is, in GA form: the codec spells it in the dialect in use."""
 LineEffect = Connect | HangUp | WireEffect
 ToolEffect = RunTool | DropTools
 Effect = AudioEffect | LineEffect | ToolEffect

@@ -22,7 +22,7 @@ import msgspec
 from msgspec import structs
 
 from voicechat.core import effects as do, events as on
-from voicechat.core.effects import AudioEffect, ComposedEffect, Effect, ToolEffect, WireEffect
+from voicechat.core.effects import AudioEffect, Effect, ToolEffect, WireEffect
 from voicechat.core.events import AnyEvent, ConnectWanted, EndAsked, Event, TimePassed
 from voicechat.core.policy import TurnPolicy
 from voicechat.core.remembering import begun
@@ -31,8 +31,6 @@ from voicechat.core.step import next_deadline, overdue, step
 from voicechat.engine.ports import AudioPort, Line, LineListener, Secrets, Tell, ToolPort
 from voicechat.errors import ConfigError, SignallingError, VoiceChatError
 from voicechat.journal.entry import TRANSLATED, Happening, Watch
-from voicechat.protocol import client_events as say
-from voicechat.protocol.client_events import ClientEvent
 from voicechat.protocol.codec import Decoded, decode_server, encode
 from voicechat.protocol.dialects import DialectName
 from voicechat.protocol.server_events import ServerEvent
@@ -108,16 +106,16 @@ class Performer:
             self.tools.perform(effect)
 
     def _send(self, effect: WireEffect) -> None:
+        event_id = effect.event_id or ""
         if isinstance(effect, do.SendByHand):
-            self._send_text(effect.text, effect.type, effect.event_id, MINE)
+            self._send_text(effect.text, effect.type, event_id, MINE)
             return
-        event = client_event(effect)
         try:
-            text = encode(event, self.dialect)
+            text = encode(effect, self.dialect)
         except VoiceChatError as error:
-            self._refused(type_of(event), error.message, effect.event_id)
+            self._refused(type_of(effect), error.message, event_id)
             return
-        self._send_text(text, type_of(event), effect.event_id, MINE if isinstance(effect, do.ChangeItem) else ())
+        self._send_text(text, type_of(effect), event_id, MINE if event_id.startswith(do.BY_HAND) else ())
 
     def _send_text(self, text: str, kind: str, event_id: str, tags: tuple[str, ...]) -> None:
         sent = self.secrets.revealed(text) if self.secrets is not None else text
@@ -208,34 +206,6 @@ class Performer:
         self._hang_up(tell_the_service=True)
         if self._closing:
             await asyncio.wait(self._closing, timeout=1.0)
-
-
-def client_event(effect: ComposedEffect) -> ClientEvent:
-    """The client event that an effect stands for (GA shape; the codec spells it)."""
-    event_id = effect.event_id or None
-    match effect:
-        case do.UpdateSession(session=session):
-            return say.SessionUpdate(session=session, event_id=event_id)
-        case do.ClearInput():
-            return say.InputAudioBufferClear(event_id=event_id)
-        case do.CommitInput():
-            return say.InputAudioBufferCommit(event_id=event_id)
-        case do.CreateItem(item=item, previous_item_id=previous):
-            return say.ConversationItemCreate(item=item, previous_item_id=previous, event_id=event_id)
-        case do.AnswerCall(item=item) | do.RememberItem(item=item):
-            return say.ConversationItemCreate(item=item, event_id=event_id)
-        case do.CreateResponse(response=response):
-            return say.ResponseCreate(response=response, event_id=event_id)
-        case do.CancelResponse(response_id=response_id):
-            return say.ResponseCancel(response_id=response_id or None, event_id=event_id)
-        case do.ClearOutputAudio():
-            return say.OutputAudioBufferClear(event_id=event_id)
-        case do.TruncateItem(item_id=item_id, heard=heard):
-            return say.ConversationItemTruncate(
-                item_id=item_id, content_index=0, audio_end_ms=int(heard * 1000), event_id=event_id
-            )
-        case do.ChangeItem(event=event):
-            return structs.replace(event, event_id=event_id)
 
 
 def decode_redacted(text: str, redact: Callable[[str], str]) -> Decoded[ServerEvent]:

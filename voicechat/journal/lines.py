@@ -31,11 +31,26 @@ from voicechat.core.remembering import begun
 from voicechat.core.state import Choices, State, Turn, Wishes
 from voicechat.errors import TapeError
 from voicechat.journal.entry import Happening, in_session_time
+from voicechat.protocol.client_events import CLIENT_EVENTS
 from voicechat.protocol.codec import decode_server
-from voicechat.protocol.wire import MalformedFrame, number_within
+from voicechat.protocol.wire import MalformedFrame, WireEvent, number_within
 
-VERSION = 2
-"""2: flushes name generations. Tapes of version 1 are read, and compared without what they could not say."""
+VERSION = 3
+"""2: flushes name generations; tapes of version 1 are compared without what they could not say. 3: client events stand
+under their names on the wire."""
+EFFECTS_BEFORE = {
+    "UpdateSession": "session.update",
+    "ClearInput": "input_audio_buffer.clear",
+    "CommitInput": "input_audio_buffer.commit",
+    "CreateItem": "conversation.item.create",
+    "RememberItem": "conversation.item.create",
+    "AnswerCall": "conversation.item.create",
+    "CreateResponse": "response.create",
+    "CancelResponse": "response.cancel",
+    "ClearOutputAudio": "output_audio_buffer.clear",
+    "TruncateItem": "conversation.item.truncate",
+}
+"""How tapes before version 3 call client events."""
 AUDIO_TYPES = (
     "input_audio_buffer.append",
     "session.input_audio_buffer.append",
@@ -100,10 +115,31 @@ def effect_line(effect: Effect, t: float) -> dict[str, Any]:
 
 def effect_as_plain(effect: Effect) -> dict[str, Any]:
     """The effect as JSON has it, so that one of today can be compared with one off a tape."""
+    if isinstance(effect, WireEvent):
+        event: dict[str, Any] = msgspec.to_builtins(effect)
+        return event
     plain: dict[str, Any] = {"type": type(effect).__name__} | renamed(msgspec.to_builtins(effect))
     if isinstance(effect, do.SendByHand):
         plain["text"] = f"<{len(effect.text)} characters>"  # the event itself is the next line of the tape
     return plain
+
+
+def effect_of_today(plain: dict[str, Any]) -> dict[str, Any]:
+    """An effect off a tape of version 1 or 2 as it is written today."""
+    event = plain.get("event") if plain.get("type") == "ChangeItem" else None
+    if isinstance(event, dict):
+        return event | {"event_id": plain.get("event_id")}
+    kind = EFFECTS_BEFORE.get(str(plain.get("type")))
+    if kind is None:
+        return plain
+    fields = {name: value or None for name, value in plain.items() if name not in ("dialect", "heard")}
+    if (heard := number_within(plain.get("heard"), 0.0, 1e9)) is not None:
+        fields["audio_end_ms"] = int(heard * 1000)
+    try:
+        event = msgspec.convert(fields | {"type": kind}, CLIENT_EVENTS[kind])
+    except msgspec.ValidationError:
+        return plain
+    return msgspec.json.decode(msgspec.json.encode(event), type=dict[str, Any])
 
 
 def finite(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -21,7 +21,15 @@ from voicechat.core.events import ConnectWanted, Event, LineOpened, Received
 from voicechat.core.policy import TurnPolicy
 from voicechat.core.state import State
 from voicechat.core.step import step
-from voicechat.journal.lines import Start, effect_as_plain, input_of, is_wire_event, server_event, start_of
+from voicechat.journal.lines import (
+    Start,
+    effect_as_plain,
+    effect_of_today,
+    input_of,
+    is_wire_event,
+    server_event,
+    start_of,
+)
 from voicechat.journal.redact import concealer, redacted
 from voicechat.journal.tape import Entry, Tape
 
@@ -64,6 +72,8 @@ def check(tape: Tape) -> Checked:
         result = step(state, input_of(taken.data, wire), taken.at or 0.0, start.policy)
         state = result.state
         decided = tuple(as_on_tape(effect_as_plain(effect), is_redacted=is_redacted) for effect in result.effects)
+        if tape.head["tape"] < 3:
+            recorded = tuple(effect_of_today(one) for one in recorded)
         if tape.head["tape"] == 1:
             decided, recorded = _comparable(decided), _comparable(recorded)
         inputs += 1

@@ -11,7 +11,7 @@ from typing import Literal
 
 from msgspec.structs import replace
 
-from voicechat.core.effects import ClearInput, CommitInput, Effect
+from voicechat.core.effects import Effect
 from voicechat.core.events import (
     AnswerInterrupted,
     AnyEvent,
@@ -31,6 +31,7 @@ from voicechat.core.policy import TurnPolicy
 from voicechat.core.rules.configuration import is_ready
 from voicechat.core.rules.result import NOTHING, RuleResult
 from voicechat.core.state import Segment, State
+from voicechat.protocol.client_events import InputAudioBufferClear, InputAudioBufferCommit
 from voicechat.protocol.server_events import (
     InputAudioBufferCommitted,
     InputAudioBufferSpeechStarted,
@@ -133,7 +134,8 @@ def _time_passed(state: State, now: float, policy: TurnPolicy) -> RuleResult:
         if now < segment.stopped_at + policy.commit_after_stop:
             return NOTHING
         waited = _sent(state, replace(segment, stopped_at=None))
-        return _changed(state, waited, CommitInput(_event_id(state, waited))) if is_ready(state) else NOTHING
+        commit = InputAudioBufferCommit(event_id=_event_id(state, waited))
+        return _changed(state, waited, commit) if is_ready(state) else NOTHING
     ends_at = _segment_ends_at(state, policy) if _is_local(state) else None
     if ends_at is None or now < ends_at:
         return NOTHING
@@ -157,14 +159,14 @@ def _on_wire(state: State, wire: ServerEvent, now: float) -> RuleResult:
 
 def _committed(state: State, by: Literal["push-to-talk", "local"]) -> RuleResult:
     segment = _sent(state, Segment(awaiting_item=True, awaited_by=by))
-    changed = _changed(state, segment, CommitInput(_event_id(state, segment)))
+    changed = _changed(state, segment, InputAudioBufferCommit(event_id=_event_id(state, segment)))
     return replace(changed, announced=(TurnSpoken(by),))
 
 
 def _cleared(state: State) -> RuleResult:
     old = state.segment
     segment = _sent(state, Segment(awaiting_item=old.awaiting_item, awaited_by=old.awaited_by))
-    return _changed(state, segment, ClearInput(_event_id(state, segment)))
+    return _changed(state, segment, InputAudioBufferClear(event_id=_event_id(state, segment)))
 
 
 def _sent(state: State, segment: Segment) -> Segment:

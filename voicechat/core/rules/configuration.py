@@ -23,7 +23,7 @@ from voicechat.core.choosing import (
     restored,
     steps_of,
 )
-from voicechat.core.effects import Effect, UpdateSession
+from voicechat.core.effects import Effect
 from voicechat.core.events import (
     Announcement,
     AnyEvent,
@@ -57,6 +57,7 @@ from voicechat.core.rules.wanted import (
     without_path,
 )
 from voicechat.core.state import Change, Choices, Configuration, State
+from voicechat.protocol.client_events import SessionUpdate
 from voicechat.protocol.dialects import DialectName, detect_dialect
 from voicechat.protocol.items import ErrorDetail
 from voicechat.protocol.problems import Problem, canonical_path
@@ -394,7 +395,7 @@ def _ask(state: State, config: Configuration, session: dict[str, Any], now: floa
     updates = config.updates + 1
     event_id = f"session-{state.connection.number}-{updates}"
     config = replace(config, asked_at=now, event_id=event_id, sent=session, updates=updates)
-    return _changed(state, config, UpdateSession(session, event_id, config.dialect))
+    return _changed(state, config, SessionUpdate(session=session, event_id=event_id))
 
 
 def _on_wire(state: State, wire: ServerEvent, now: float, policy: TurnPolicy) -> RuleResult:

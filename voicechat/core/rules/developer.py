@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from voicechat.core.effects import ChangeItem, Effect, ItemEvent, SendByHand
+from voicechat.core.effects import BY_HAND, Effect, ItemEvent, SendByHand
 from voicechat.core.events import (
     Announcement,
     AnswerAskedByHand,
@@ -38,6 +38,7 @@ from voicechat.protocol.client_events import (
 from voicechat.protocol.hand_written import read_event, spelled_by_hand
 from voicechat.protocol.items import ContentPart, ErrorDetail, Item
 from voicechat.protocol.server_events import ServerError
+from voicechat.protocol.wire import type_of
 
 MOST_REMEMBERED = 32
 """Event ids kept to know a refusal by; a service answers within seconds."""
@@ -164,7 +165,7 @@ def _refused_by_service(state: State, error: ErrorDetail) -> RuleResult:
 
 def _next(state: State, hands: Hands) -> tuple[Hands, str]:
     sent = hands.sent + 1
-    return replace(hands, sent=sent), f"hand-{state.connection.number}-{sent}"
+    return replace(hands, sent=sent), f"{BY_HAND}{state.connection.number}-{sent}"
 
 
 def _remembered(hands: Hands, event_id: str, kind: str) -> Hands:
@@ -176,17 +177,9 @@ def _changed(state: State, *events: ItemEvent) -> RuleResult:
     effects: list[Effect] = []
     for event in events:
         hands, event_id = _next(state, hands)
-        hands = _remembered(hands, event_id, _KINDS[type(event)])
-        effects.append(ChangeItem(event, event_id))
+        hands = _remembered(hands, event_id, type_of(event))
+        effects.append(replace(event, event_id=event_id))
     return _sent(state, hands, tuple(effects))
-
-
-_KINDS: dict[type[ItemEvent], str] = {
-    ConversationItemCreate: "conversation.item.create",
-    ConversationItemDelete: "conversation.item.delete",
-    ConversationItemRetrieve: "conversation.item.retrieve",
-    ConversationItemTruncate: "conversation.item.truncate",
-}
 
 
 def _sent(

@@ -8,7 +8,6 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from voicechat.core.continuous import is_translation
-from voicechat.core.effects import RememberItem
 from voicechat.core.events import (
     AnyEvent,
     ConfigurationInForce,
@@ -23,6 +22,7 @@ from voicechat.core.remembering import PREFIX, Memory, memory_of
 from voicechat.core.rules.result import NOTHING, RuleResult
 from voicechat.core.state import Resumption, State
 from voicechat.core.user_turns import SERVER_LAG
+from voicechat.protocol.client_events import ConversationItemCreate
 from voicechat.protocol.items import ErrorDetail
 from voicechat.protocol.server_events import ServerError
 
@@ -105,7 +105,7 @@ def _last_talk(state: State, now: float, policy: TurnPolicy) -> float | None:
 
 def _resumed(state: State, now: float, policy: TurnPolicy) -> RuleResult:
     memory = memory_of(state, now, policy)
-    effects = tuple(RememberItem(item, item.id or "") for _, item in memory.items)
+    effects = tuple(ConversationItemCreate(item=item, event_id=item.id) for _, item in memory.items)
     if policy.history_at_start:  # it went with the session
         effects = ()
     ids: dict[str, str] = {}

@@ -10,7 +10,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from voicechat.core.continuous import is_translation
-from voicechat.core.effects import CancelResponse, ClearOutputAudio, CreateResponse, Effect, TruncateItem
+from voicechat.core.effects import Effect
 from voicechat.core.events import (
     Announcement,
     AnswerAskedByHand,
@@ -34,6 +34,12 @@ from voicechat.core.rules.reply_gate import client_decides, has_words
 from voicechat.core.rules.result import NOTHING, RuleResult
 from voicechat.core.state import Responses, State
 from voicechat.failures import as_sentence, cure_of_answer
+from voicechat.protocol.client_events import (
+    ConversationItemTruncate,
+    OutputAudioBufferClear,
+    ResponseCancel,
+    ResponseCreate,
+)
 from voicechat.protocol.items import ErrorDetail, Response
 from voicechat.protocol.server_events import (
     ConversationItemInputAudioTranscriptionCompleted,
@@ -48,6 +54,7 @@ from voicechat.protocol.server_events import (
     ServerEvent,
 )
 from voicechat.protocol.session_dialects import get_path
+from voicechat.protocol.wire import JsonValue
 
 UNNAMED = "?"
 """Stands for the id of a response that came without one."""
@@ -154,9 +161,9 @@ def _create_if_free(state: State, slot: Responses, now: float) -> RuleResult:
         return _changed(state, slot)
     creates = slot.creates + 1
     event_id = f"answer-{state.connection.number}-{creates}"
-    options = {"instructions": slot.instructions} if slot.instructions else None
+    options: dict[str, JsonValue] | None = {"instructions": slot.instructions} if slot.instructions else None
     asked = replace(slot, asked_for=slot.wanted, wanted=(), creates=creates, instructions="")
-    return _changed(state, _asked(asked, event_id, now), CreateResponse(event_id, options))
+    return _changed(state, _asked(asked, event_id, now), ResponseCreate(response=options, event_id=event_id))
 
 
 def _asked_anew(state: State, now: float) -> RuleResult:
@@ -193,9 +200,9 @@ def _interrupted(state: State, by: Interrupter, now: float) -> RuleResult:
     return _changed(state, slot, *effects)
 
 
-def _cancel(state: State, response_id: str, sends: int) -> CancelResponse:
-    named = "" if response_id == UNNAMED else response_id
-    return CancelResponse(named, f"stop-{state.connection.number}-{sends}")
+def _cancel(state: State, response_id: str, sends: int) -> ResponseCancel:
+    named = None if response_id == UNNAMED else response_id
+    return ResponseCancel(response_id=named, event_id=f"stop-{state.connection.number}-{sends}")
 
 
 def _unheard(state: State, by: Interrupter, now: float, sends: int) -> tuple[Effect, ...]:
@@ -204,9 +211,13 @@ def _unheard(state: State, by: Interrupter, now: float, sends: int) -> tuple[Eff
         return ()
     event_id = f"stop-{state.connection.number}-{sends}"
     if state.connection.transport == "WebRTC":
-        return () if by == "server" else (ClearOutputAudio(event_id),)
+        return () if by == "server" else (OutputAudioBufferClear(event_id=event_id),)
     return tuple(
-        TruncateItem(item_id, heard, f"stop-{state.connection.number}-{sends + place}")
+        ConversationItemTruncate(
+            item_id=item_id,
+            audio_end_ms=int(heard * 1000),
+            event_id=f"stop-{state.connection.number}-{sends + place}",
+        )
         for place, (item_id, heard) in enumerate(unheard_items(state, now))
     )
 

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from voicechat.core.effects import AnswerCall, DropTools, Effect, RunTool
+from voicechat.core.effects import DropTools, Effect, RunTool
 from voicechat.core.events import (
     Announcement,
     AnyEvent,
@@ -42,6 +42,7 @@ from voicechat.core.rules.configuration import is_ready
 from voicechat.core.rules.result import NOTHING, RuleResult
 from voicechat.core.state import State, ToolCall, Tools
 from voicechat.core.transcript import own_id
+from voicechat.protocol.client_events import ConversationItemCreate
 from voicechat.protocol.items import Item, Response
 from voicechat.protocol.server_events import (
     ConversationItemAdded,
@@ -354,10 +355,10 @@ def _sent(state: State, effects: list[Effect], news: list[Announcement]) -> Rule
     return RuleResult(replace(state, tools=tools), tuple(effects), tuple(news))
 
 
-def _output(call: ToolCall, item_id: str) -> AnswerCall:
+def _output(call: ToolCall, item_id: str) -> ConversationItemCreate:
     if call.kind == "function":
         item = Item(id=item_id, type="function_call_output", call_id=call.call_id, output=call.output)
-        return AnswerCall(item, item_id)
+        return ConversationItemCreate(item=item, event_id=item_id)
     is_allowed = not call.failed
     answer = Item(
         id=item_id,
@@ -366,7 +367,7 @@ def _output(call: ToolCall, item_id: str) -> AnswerCall:
         approve=is_allowed,
         reason=None if is_allowed else call.output,
     )
-    return AnswerCall(answer, item_id)
+    return ConversationItemCreate(item=answer, event_id=item_id)
 
 
 def _forgotten(state: State, *, anew: bool) -> RuleResult:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from voicechat.core.effects import CreateItem
 from voicechat.core.events import AnyEvent, ConfigurationInForce, NewAsked, Noticed, Received, ReplyWanted, TextEntered
 from voicechat.core.policy import TurnPolicy
 from voicechat.core.rules.configuration import is_ready
 from voicechat.core.rules.result import NOTHING, RuleResult
 from voicechat.core.state import State, Typing
 from voicechat.core.transcript import own_id
+from voicechat.protocol.client_events import ConversationItemCreate
 from voicechat.protocol.items import ContentPart, ErrorDetail, Item
 from voicechat.protocol.server_events import ServerError
 
@@ -44,7 +44,9 @@ def _sent(state: State, texts: tuple[str, ...]) -> RuleResult:
     """All of it as items, and one answer to all of it."""
     first = state.typing.sent + 1
     ids = [_id(state, first + place) for place in range(len(texts))]
-    items = tuple(CreateItem(_item(id, text), id) for id, text in zip(ids, texts, strict=True))
+    items = tuple(
+        ConversationItemCreate(item=_item(id, text), event_id=id) for id, text in zip(ids, texts, strict=True)
+    )
     typing = Typing(sent=state.typing.sent + len(texts))
     return RuleResult(replace(state, typing=typing), items, (ReplyWanted(ids[-1], "text"),))
 
