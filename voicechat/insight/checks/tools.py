@@ -159,7 +159,8 @@ def tool_output_unanswered(model: SessionModel, record: Record) -> Iterator[Find
     if waited is not None:
         is_overdue = waited > TOOL_OUTPUT_UNANSWERED_LIMIT
     else:
-        goes_on = record.type == LOG_ENDED and spoke is not None and spoke.seq > output.seq
+        later = [mark for mark in (spoke, model.new_input) if mark is not None and mark.seq > output.seq]
+        goes_on = record.type == LOG_ENDED and bool(later)
         is_overdue = is_waiting or goes_on or (record.type != TIME_PASSED and record.seq - output.seq >= EVENTS)
     if not is_overdue:
         return

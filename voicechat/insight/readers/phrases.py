@@ -123,7 +123,7 @@ GAP = r"[^.;。；\n]{0,40}?"
 
 MICROPHONE = any_of(
     r"\bmic(?:rophone)?s?\b|\bmic(?=[A-Z])|\b(?:local |input )?audio (?:input|track|capture)\b|\brecorder\b|\buplink\b",
-    r"\blocal (?:audio|track|stream)\b|\binput ?(?:track|node)\b",
+    r"\blocal (?:audio|track|stream)\b|\binput ?(?:track|node)\b|\bi2s rx\b|\brx(?= (?:un)?mut)",
     *words("麦克风 麦 录音 收音"),
 )
 CLOSED = any_of(
@@ -174,7 +174,7 @@ UNDONE = pattern(
 )
 """Said of what will be done, or was not."""
 FOR_ANSWER = pattern(
-    r"assistant|\bAI\b|\bbot\b|\bmodel\b|\bagent\b|speaking|talking|playback|playing|\bresponse\b|\banswer\b|echo|\btts\b",
+    r"assistant|\bAI\b|\bbot\b|\bmodel\b|\bagent\b|\bspeaker\b|speaking|talking|playback|playing|\bresponse\b|\banswer\b|echo|\btts\b",
     *words("播放 回复 回答 响应 说话 助手 机器人 回声 回音"),
     *words("antwort wiedergabe spricht réponse lecture parle respuesta habla 再生 応答"),
 )
@@ -194,6 +194,7 @@ GENERAL = pattern(
     r"client|call|connection|token|response)s?)\b|\b(?:if|when(?:ever)?) you\b|\bto (?:avoid|prevent|handle)\b|"
     r"\b(?:should|must|can|may|might|will) (?:also |then )?(?:be|get|return|expire|occur|happen|fail|close|send)\b|"
     r"\bmeans? (?:that|the)\b|\b(?:returned|sent|raised|thrown|emitted) (?:if|when)\b|"
+    r"^\s*[-*•|]\s*`[a-z_]{4,60}`[^`\w]{0,3}[:–—-]|"
     r"^\W*(?:handl|fix|feat|add|renew|retry|support|docs?|chore|test)\w{0,5}\b"
 )
 """A rule, an advice or a note on a change: it tells when something happens, and not that it did."""
@@ -242,7 +243,7 @@ LOST = pattern(
     r".{0,40}(?:fail(?:ed|ure)|lost|dropped|unexpected|abnormal|reset|aborted|refused|timed out|"
     r"丢失|异常|中断|意外|失败)",
     r"(?:connection|socket)\w{0,12} (?:was |is |has )?(?:been )?(?:closed|terminated) "
-    r"(?:unexpectedly|abnormally|by (?:the )?(?:peer|remote|server))",
+    r"(?:unexpectedly|abnormally|by (?:the )?(?:peer|remote|server))|\bshutdown by (?:the )?(?:remote|peer)",
     r"\bsocket (?:read |write )?error\b|\bread error on|received session close|\bsignal (?:client|connection) closed|"
     r"closed before the connection (?:is|was) established|closed unexpectedly|unexpected(?:ly)? clos|socket hang up",
     r"data ?channel.{0,24}\b(?:is |was |has )?(?:closed|error)\b",
@@ -378,7 +379,7 @@ KEY_DOWN = pattern(
     r"(?:push[- ]to[- ]talk|\bptt\b|talk (?:key|button)|按住说话|长按).{0,20}(?:down|press|start|began|开始|按下)"
 )
 SKIPPED = pattern(
-    r"(?:empty|blank|too short|no) (?:or too short )?(?:transcript|transcription|speech|words)",
+    r"(?:empty|blank|too short|no) (?:or too short )?(?:transcript(?:ion)?|speech|words)(?! (?:for|after|within) \d)",
     r"(?:drop|discard|ignor|filter|reject)\w{0,4} .{0,24}(?:phantom|hallucinat|ghost)\w{0,8}.{0,12}transcript",
     r"no[- ]text[- ]recogni[sz]ed",
     r"^\W*(?:INFO|DEBUG)\W[\w.]*(?:whisper|stt|asr|transcri)[\w.]*:[\s.…]*$",

@@ -36,7 +36,7 @@ def _tails() -> dict[str, str]:
 
 _TAILS = _tails()
 _SHORT = re.compile(
-    r"(?:[^\w\n\"'`{]++|\[[^\]\n]{1,40}\]|\([^)\n]{1,30}\)|[\w.-]{1,30}(?:::[\w.-]{1,30}){0,3}:(?=[\s\d])(?:\d{1,6})?|"
+    r"(?:[^\w\n\"'`{\[(]++|\[(?!vad\])[^\]\n]{1,40}\]|\([^)\n]{1,30}\)|[\[(](?!vad)|[\w.-]{1,30}(?:::[\w.-]{1,30}){0,3}:(?=[\s\d])(?:\d{1,6})?|"
     r"(?:info|debug|trace|recv|received?|got|sen[dt]|sending|server|client|in|out|event|evt|msg|type|openai|oai|realtime|rt|ws|dc)\b){0,8}"
     rf"(?:(?P<tail>{'|'.join(sorted(map(re.escape, _TAILS), key=len, reverse=True))})(?![\w(]|\.\w)|"
     rf"(?P<words>{'|'.join(re.sub('[._]', ' ', name) for name in _SPACED)}|{_COMMITTED})"

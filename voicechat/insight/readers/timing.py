@@ -13,7 +13,7 @@ from itertools import pairwise
 from voicechat.protocol.wire import number_within
 
 _ISO = re.compile(
-    r"(20\d\d)[-/.](\d\d?)[-/.](\d\d?)[T _](\d\d?):(\d\d):(\d\d)(?:[.,:](\d{1,9}))?\s*(Z|[+-]\d\d:?\d\d)?"
+    r"(20\d\d)[-/.](\d\d?)[-/.](\d\d?)[T _-](\d\d?)[:.](\d\d)[:.](\d\d)(?:[.,:](\d{1,9}))?\s*(Z|[+-]\d\d:?\d\d)?"
 )
 _DAY_CLOCK = re.compile(r"(?<!\d)(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)[.,](\d{3,6})")
 """Android's logcat."""
