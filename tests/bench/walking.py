@@ -435,7 +435,7 @@ class Walk:
     def _open_up(self) -> None:
         """Undo what a user may have chosen: mute, pause, loudspeaker off."""
         for _ in range(3):
-            for words, key in (("MUTED", "m"), ("PAUSED", "space"), ("LATCHED", "space")):
+            for words, key in (("MUTED", "m"), ("PAUSED", "space"), ("STAYS ON", "space")):
                 if words in self.screen.now.badge:
                     self._key(key)
                     time.sleep(0.8)
@@ -482,7 +482,7 @@ class Walk:
         self._until(lambda: "TAIL" not in self.screen.now.badge, 20.0)  # what was kept leaves no faster than spoken
         self._say_where("microphone")
         text = self.screen.text
-        by_key = "push-to-talk" in text or "LATCHED" in text
+        by_key = "push-to-talk" in text or "STAYS ON" in text
         if by_key and self.screen.now.is_open:
             self._key("space")
             self._until(lambda: not self.screen.now.is_open, 1.0)

@@ -109,7 +109,7 @@ def test_r7_without_an_echo_canceller_voice_cannot_cut_in_and_the_mic_says_so() 
             on.SelfEchoHeard(-18.2, 0.14, 12.0, "cancelled"),
             "turn the loudspeaker down, use headphones, or half duplex (b)",
         ),
-        (on.SelfEchoHeard(-18.2, 0.55, 3.0, "cancelled"), "too late for echo cancelling"),
+        (on.SelfEchoHeard(-18.2, 0.55, 3.0, "cancelled"), "too long for echo cancelling"),
     ],
 )
 def test_a_loudspeaker_that_triggers_the_voice_detection_is_named_with_its_cure(

@@ -384,7 +384,7 @@ def test_the_first_connection_gets_the_conversation_once_and_no_greeting() -> No
     assert (question, role) == ("Count, please", "assistant")
     assert heard and ANSWER.startswith(heard) and len(heard) < len(ANSWER)
     assert talk.of(ResponseCreate) == [] and not talk.state.resumption.is_due
-    assert any("goes on from an earlier talk" in turn.text for turn in talk.turns)
+    assert any("continues an earlier conversation" in turn.text for turn in talk.turns)
 
 
 def test_a_talk_without_an_earlier_one_greets() -> None:

@@ -30,7 +30,7 @@ from voicechat.transports.websocket import LOOK_EVERY, Pulse
         (4000, "invalid_request_error.beta_api_shape_disabled", "beta dialect", "beta_api_shape_disabled", False),
         (4000, "", "beta dialect", "beta_api_shape_disabled", False),
         (4000, "The Realtime Beta API is no longer supported.", "beta dialect", "beta_api_shape_disabled", False),
-        (4008, "", "a code of its own (4008)", "close 4008", False),
+        (4008, "", "a non-standard code (4008)", "close 4008", False),
         (1008, "You exceeded your current quota", "quota", "insufficient_quota", False),
         (1013, "session_limit_reached", "its limit of sessions", "session_limit_reached", True),
         (2999, "", "(2999)", "close 2999", True),

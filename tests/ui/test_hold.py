@@ -92,11 +92,3 @@ def test_losing_the_keyboard_ends_a_hold_and_only_a_hold() -> None:
     detector.press(0.0)
     assert detector.focus_lost() == (FocusLost(),)
     assert detector.deadline() is None
-
-
-def test_a_terminal_that_never_repeats_is_found_out() -> None:
-    detector = HoldDetector()
-    run(detector, [0.0, 2.0], 4.0)
-    assert detector.only_taps
-    run(detector, hold(10.0, 2.0, 0.5, 0.033), 13.0)
-    assert not detector.only_taps

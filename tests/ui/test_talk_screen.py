@@ -127,13 +127,13 @@ async def test_the_welcome_card_tells_what_the_terminal_can_do() -> None:
         app.post_message(KeyboardKnown(27))
         await until(pilot, lambda: "Your terminal reports when Space is released" in text(app))
         app.post_message(KeyboardKnown(None))
-        await until(pilot, lambda: "Key release is guessed" in text(app))
+        await until(pilot, lambda: "Release of Space is noticed late" in text(app))
 
 
 CONNECTING: list[tuple[dict[str, Any], str]] = [
     ({}, "microphone and speaker ready"),
     ({"speaker": "none"}, "microphone ready, no speaker"),
-    ({"state": "device-lost"}, "a sound device is gone for now"),
+    ({"state": "device-lost"}, "a sound device has disappeared"),
     ({"state": "no-microphone", "name": ""}, "no microphone; type instead"),
     ({"name": "none"}, "no microphone; type instead"),
 ]
@@ -194,7 +194,7 @@ async def test_no_color_puts_the_whole_first_row_in_reverse(monkeypatch: pytest.
     async with showing("latched") as (app, _, _pilot):
         row = app.screen._compositor.render_strips()[-3]
         papers = {segment.style.bgcolor.name for segment in row if segment.style and segment.style.bgcolor}
-        assert "ON AIR · LATCHED" in row.text
+        assert "ON AIR · STAYS ON" in row.text
         assert len(papers) <= 2
 
 

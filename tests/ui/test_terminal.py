@@ -56,7 +56,7 @@ def start(tmp_path: Path, scene: str, *, kitty: bool) -> Session:
 def test_kitty_terminal_has_true_holds_and_ctrl_q_restores_it(tmp_path: Path) -> None:
     session = start(tmp_path, "ptt", kitty=True)
     with session.terminal as terminal:
-        terminal.until_written("release of Space: exact")
+        terminal.until_written("release of Space: noticed at once")
         terminal.press_space()
         for _ in range(5):
             terminal.repeat_space()
@@ -76,8 +76,8 @@ def test_kitty_terminal_has_true_holds_and_ctrl_q_restores_it(tmp_path: Path) ->
 def test_plain_terminal_guesses_holds_knows_the_mouse_and_pastes_no_keys(tmp_path: Path) -> None:
     session = start(tmp_path, "ptt", kitty=False)
     with session.terminal as terminal:
-        terminal.until_written("hold Space to speak")
-        terminal.until_written("guessed, ≈0.2 s late")
+        terminal.until_written("push-to-talk: hold Space")
+        terminal.until_written("noticed ≈0.2 s late")
         for _ in range(6):
             terminal.press_space()
         session.until_told(PRESSED, "TalkReleased(source='key', inferred=True)")
@@ -101,7 +101,7 @@ def test_plain_terminal_guesses_holds_knows_the_mouse_and_pastes_no_keys(tmp_pat
 def test_a_signal_closes_the_engine_and_restores_the_terminal(tmp_path: Path, number: signal.Signals) -> None:
     session = start(tmp_path, "ptt", kitty=True)
     with session.terminal as terminal:
-        terminal.until_written("release of Space: exact")
+        terminal.until_written("release of Space: noticed at once")
         terminal.kill(number)
         assert terminal.wait() == 130
         assert session.told == ["closed"]
@@ -161,7 +161,7 @@ def test_screen_uses_the_theme_that_the_terminal_background_asks_for(
     tmp_path: Path, background: bytes, paper: bytes
 ) -> None:
     with demo(tmp_path / "log", background) as terminal:
-        terminal.until_written("hold Space to speak")
+        terminal.until_written("push-to-talk: hold Space")
         assert terminal.written.count(b"\x1b]11;?") == 1
         terminal.until(lambda: paper in terminal.written, repr(paper))
         terminal.type(b"qq")
@@ -173,7 +173,7 @@ def test_screen_uses_the_theme_that_the_terminal_background_asks_for(
 @pytest.mark.parametrize("late", [0.15, 1.0])
 def test_a_late_answer_is_swallowed_whenever_it_comes(tmp_path: Path, late: float) -> None:
     with demo(tmp_path / "log", WHITE, late=late) as terminal:
-        terminal.until_written("hold Space to speak")
+        terminal.until_written("push-to-talk: hold Space")
         terminal.until(lambda: terminal.late_answers == 2, "the colour and the fence behind it")
         terminal.type(b"m")
         terminal.until(lambda: "MuteChosen" in (tmp_path / "log").read_text(), "the key behind the answer")

@@ -22,11 +22,11 @@ ENDS = [
     (CUT, "╳ you cut in at 2.4 s · not heard: [this and that.]"),
     (replace(CUT, cut_by="you"), "╳ you stopped it at 2.4 s"),
     (replace(CUT, cut_by="push-to-talk"), "╳ you cut in at 2.4 s"),
-    (replace(CUT, cut_by="server"), "╳ server cut it at 2.4 s"),
+    (replace(CUT, cut_by="server"), "╳ the server stopped it at 2.4 s"),
     (replace(CUT, cut_by="line"), "╳ connection lost at 2.4 s"),
     (
         replace(CUT, cut_by="device", rest=" this and that" + " and more" * 20 + "."),
-        "╳ no sound device from 2.4 s · not heard: this and that and more",
+        "╳ no loudspeaker since 2.4 s · not heard: this and that and more",
     ),
     (replace(CUT, false_alarm=True), "╳ a noise cut it at 2.4 s"),
     (replace(CUT, cut_is_estimate=True), "╳ you cut in at ≈2.4 s"),

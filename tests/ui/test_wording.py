@@ -20,19 +20,39 @@ def scene(view: View, **more: object) -> Scene:
 
 
 WORDS = {
-    "held": ("● ON AIR", "Space is down · release it to send", "sending 1.0 s · release of Space: exact"),
-    "remote": ("● ON AIR · REMOTE", "opened by voicechat ctl · 27 s left", "Space takes over · m mutes"),
-    "flat": ("● ON AIR", "but no sound comes in for 5 s", "does Blue Yeti have its own mute switch? · d devices"),
+    "held": (
+        "● ON AIR",
+        "push-to-talk · let go of Space to send",
+        "talking for 1.0 s · release of Space: noticed at once",
+    ),
+    "remote": (
+        "● ON AIR · COMMAND",
+        "opened by a command (voicechat ctl) · closes in 27 s",
+        "Space keeps it open · m mutes",
+    ),
+    "flat": (
+        "● ON AIR",
+        "no sound from the microphone for 5 s",
+        "does Blue Yeti have its own mute switch? · d devices",
+    ),
     "too-loud": ("● ON AIR", "too loud: 9 % clipped", "lower the input level of Blue Yeti"),
-    "paused": ("○ MIC PAUSED", "paused by you · Space opens it again", "Built-in Mic · echo cancel on · barge-in on"),
-    "keeping": ("◉ KEEPING 2.1 s", "not sent yet: still connecting", "what you say now is sent first, up to 10 s"),
-    "line-lost": ("▲ MIC CLOSED", "connection lost 3.1 s ago · reconnecting", "r tries now · what was said stays here"),
+    "paused": ("○ MIC PAUSED", "paused by you · Space resumes", "Built-in Mic · echo cancelling on · barge-in on"),
+    "keeping": (
+        "◉ KEEPING 2.1 s",
+        "not sent yet: still connecting",
+        "what you say now (up to 10 s) is sent once connected",
+    ),
+    "line-lost": (
+        "▲ MIC CLOSED",
+        "connection lost 3.1 s ago · reconnecting",
+        "r reconnects now · the conversation is kept",
+    ),
     "device-lost": (
         "▲ MIC LOST",
-        "Blue Yeti was lost · using another in 2 s",
+        "Blue Yeti was lost · switching to another in 2 s",
         "d chooses · k keeps waiting for it",
     ),
-    "unknown": ("▲ MIC UNKNOWN", "the engine does not respond · 4 s", "what you say may not be heard"),
+    "unknown": ("▲ MIC UNKNOWN", "the audio engine has not responded for 4 s", "what you say may not be heard"),
 }
 """Badge, what is going on, and the way out of it, where these are put together."""
 
@@ -57,6 +77,22 @@ def test_on_air_stands_only_where_samples_leave_and_sentences_fit_a_normal_deck(
 def test_mic_without_speech_yet_says_it_waits_for_your_voice() -> None:
     waiting = structs.replace(FREE, lamps=("yes", "yes", "waiting"))
     assert mic_words(scene(View(mic=waiting, connection=OPEN))).sentence == "open mic · waiting for your voice"
+
+
+@each(
+    ("release", "idle", "held"),
+    [
+        ("true", "push-to-talk: hold Space to speak", "push-to-talk · let go of Space to send"),
+        (
+            "guessed",
+            "push-to-talk: hold Space, or tap it, to speak",
+            "push-to-talk · let go of Space to send, or tap again",
+        ),
+    ],
+)
+def test_push_to_talk_tells_of_taps_only_where_a_release_is_not_reported(release: str, idle: str, held: str) -> None:
+    for state, sentence in (("idle", idle), ("held", held)):
+        assert mic_words(scene(MICS[state](), release=release)).sentence == sentence
 
 
 def test_sentences_name_the_keys_in_force() -> None:

@@ -148,7 +148,7 @@ CUT_WORDS = {
     "you": "you stopped it",
     "barge-in": "you cut in",
     "push-to-talk": "you cut in",
-    "server": "server cut it",
+    "server": "the server stopped it",
     "line": "connection lost",
     "device": "device lost",
 }

@@ -30,7 +30,7 @@ CUT = {
     "barge-in": "you cut in",
     "push-to-talk": "you took the turn",
     "you": "you stopped it",
-    "server": "the server cut it",
+    "server": "the server stopped it",
     "line": "the connection was lost",
     "device": "the sound device was lost",
 }

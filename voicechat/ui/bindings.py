@@ -40,8 +40,8 @@ class Action(Struct, frozen=True):
 
 
 ACTIONS: tuple[Action, ...] = (
-    Action("vc.ptt", "space", "talk", "hold to talk, or tap on/off", "TALK", "Talk"),
-    Action("vc.ptt_any", "f8,ctrl+space,ctrl+@", "talk", "talk, while typing too", "TALK", everywhere=True),
+    Action("vc.ptt", "space", "talk", "hold or tap to talk, or pause", "TALK", "Talk"),
+    Action("vc.ptt_any", "f8,ctrl+space,ctrl+@", "talk", "talk, even while typing", "TALK", everywhere=True),
     Action("vc.mute", "m", "switch('mute')", "mute, and unmute", "TALK", "Mute"),
     Action("vc.turn_mode", "o", "switch('turn_mode')", "open mic / push-to-talk", "TALK", "Turn mode"),
     Action("vc.back", "escape", "back", "back, or stop the answer", "TALK", "Back"),
@@ -70,7 +70,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("vc.step", "greater_than_sign", "pane('step', 1)", "next of its response", "EVENTS"),
     Action("vc.jump_back", "backspace", "pane('jump_back')", "back from a link", "EVENTS"),
     *(
-        Action(f"vc.link_{n}", f"{n}", f"pane('follow_link', {n})", f"follow link {n} of the details")
+        Action(f"vc.link_{n}", f"{n}", f"pane('follow_link', {n})", f"open link {n} in the details")
         for n in range(1, 7)
     ),
     Action("vc.send_event", "c", "manual('send_event')", "send an event", "EVENTS"),
@@ -90,7 +90,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("vc.volume", "equals_sign,plus", "switch('volume', 0.1)", "louder, - quieter", "HEAR", "Louder"),
     Action("vc.deafen", "D", "switch('deafen')", "loudspeaker off / on", "HEAR", "Loudspeaker off or on"),
     Action("vc.devices", "d", "devices", "microphone, loudspeaker", "TALK", "Devices"),
-    Action("vc.settings", "f4,comma", "settings", "session, voice, sound, looks", "LOOK", "Settings"),
+    Action("vc.settings", "f4,comma", "settings", "voice, turns, sound, theme", "LOOK", "Settings"),
     Action("vc.keep_waiting", "k", "switch('keep_waiting')", "keep waiting for a lost device"),
     Action("vc.record", "w", "record", "start or stop recording", "WRITE", "Record"),
     Action("vc.echo", "", "switch('echo', 'on')", "cancel the loudspeaker's echo", command="Echo cancelling"),
@@ -99,7 +99,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("vc.noise", "", "switch('noise')", "noise suppression on or off"),
     Action("vc.gain", "", "switch('gain')", "gain control on or off"),
     Action("vc.allow", "", "consent('once')", "let the tool run", command="allow: this call of a tool"),
-    Action("vc.allow_always", "", "consent('always')", "and each time it is called", command="allow always: this tool"),
+    Action("vc.allow_always", "", "consent('always')", "let it run every time", command="allow always: this tool"),
     Action("vc.deny", "", "consent('no')", "do not let the tool run", command="deny: this call of a tool"),
     Action("vc.again", "r", "tell('again')", "reconnect, or ask again", "LEAVE", "Again"),
     Action("vc.end", "", "tell('end')", "end the session", command="end: end the session"),

@@ -107,7 +107,7 @@ def _welcome(facts: CardFacts) -> list[Line]:
     if hands_free := mic.turn_mode != "push-to-talk":
         start = [
             (("Just say something.", "bold"),),
-            ((f"Stop, and {facts.voice} answers. Talk over the answer to cut in.", "$quiet"),),
+            ((f"When you stop speaking, {facts.voice} answers. Talk over the answer to cut in.", "$quiet"),),
         ]
     else:
         start = [
@@ -142,7 +142,8 @@ def _checks(facts: CardFacts) -> list[Line]:
     if facts.release == "true":
         lines.append((good, f"Your terminal reports when {facts.keys.of('ptt')} is released"))
     elif facts.release != "unknown":
-        lines.append((fair, "Key release is guessed; hold the badge with the mouse to be exact"))
+        key = facts.keys.of("ptt")
+        lines.append((fair, f"Release of {key} is noticed late; hold the badge with the mouse to be exact"))
     return lines
 
 
@@ -152,7 +153,7 @@ def _echo_words(echo: str) -> str:
         return "echo cancelling on, no headphones needed"
     if echo.startswith("headphones"):
         return "headphones, so there is no echo to cancel"
-    return "echo is not cancelled: the mic shuts while it plays"
+    return "echo is not cancelled: the mic is off while the answer plays"
 
 
 def _found_key(welcome: WelcomeFacts) -> list[Line]:
@@ -206,7 +207,7 @@ def _devices_words(mic: MicView) -> str:
     if mic.name == "none" or mic.state == "no-microphone":
         return "no microphone; type instead"
     if mic.state == "device-lost":
-        return "a sound device is gone for now"
+        return "a sound device has disappeared"
     return "microphone ready, no speaker" if mic.speaker == "none" else "microphone and speaker ready"
 
 

@@ -53,17 +53,10 @@ class HoldDetector:
         self._last = 0.0
         self._intervals: deque[float] = deque(maxlen=16)
         self._learned: float | None = None
-        self._taps = 0
-        self._repeats_seen = False
 
     @property
     def is_down(self) -> bool:
         return self.phase in ("armed", "held")
-
-    @property
-    def only_taps(self) -> bool:
-        """Twice pressed and never a repeat: this terminal does not repeat keys."""
-        return not self.has_release and not self._repeats_seen and self._taps >= 2
 
     @property
     def gap(self) -> float:
@@ -106,7 +99,7 @@ class HoldDetector:
     def _hold(self, now: float) -> None:
         if self.phase == "held":
             self._intervals.append(now - self._last)
-        self.phase, self._last, self._repeats_seen = "held", now, True
+        self.phase, self._last = "held", now
 
     def release(self, now: float) -> tuple[UserEvent, ...]:
         was_down, self.phase = self.is_down, "up"
@@ -125,7 +118,6 @@ class HoldDetector:
         match self.phase:
             case "armed":
                 self.phase = "up"  # a first repeat later than this does not exist, so none has to be swallowed
-                self._taps += 1
                 return (TalkTapped(),)
             case "held":
                 if len(self._intervals) >= 3:

@@ -42,8 +42,6 @@ class Talker:
         """How the end of a hold is known, for deck, footer and cards."""
         if self.has_release:
             self.app.talk.release = "true"
-        elif self.detector.only_taps:
-            self.app.talk.release = "tap"
         else:
             self.app.talk.release = "remote" if self.app.remote else "guessed"
 

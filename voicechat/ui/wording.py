@@ -57,33 +57,31 @@ def cost_pieces(figures: Figures, *, long: bool) -> list[Piece]:
     return [(spent, "foreground", True), *([(limit, "quiet", False)] if long else [])]
 
 
-Release = Literal["unknown", "true", "guessed", "remote", "tap"]
-"""How the end of a hold is known: reported by the terminal; guessed from key repeat (here, or over a slow remote
-line); or not at all, so that a tap switches."""
+Release = Literal["unknown", "true", "guessed", "remote"]
+"""How the end of a hold is known: reported by the terminal, or guessed from key repeat (here, or over a slow remote
+line); where it is guessed, taps are told of too."""
 Tone = Literal["live", "plain", "waiting", "warning", "error"]
 
 RELEASE_LONG: Mapping[Release, str] = {
     "unknown": "",
-    "true": "release of {key}: exact",
-    "guessed": "release of {key}: guessed, ≈0.2 s late",
-    "remote": "release of {key}: guessed, ≈0.4 s late",
-    "tap": "tap {key} to talk, tap again to send",
+    "true": "release of {key}: noticed at once",
+    "guessed": "release of {key}: noticed ≈0.2 s late",
+    "remote": "release of {key}: noticed ≈0.4 s late",
 }
 RELEASE_SHORT: Mapping[Release, str] = {
     "unknown": "",
-    "true": "release exact",
-    "guessed": "release guessed",
-    "remote": "release guessed",
-    "tap": "tap to talk",
+    "true": "release at once",
+    "guessed": "release ≈0.2 s late",
+    "remote": "release ≈0.4 s late",
 }
 
 CUT_WORDS = {
     "you": "you stopped it at",
     "barge-in": "you cut in at",
     "push-to-talk": "you cut in at",
-    "server": "server cut it at",
+    "server": "the server stopped it at",
     "line": "connection lost at",
-    "device": "no sound device from",
+    "device": "no loudspeaker since",
 }
 
 
@@ -108,14 +106,14 @@ class Keys(Struct, frozen=True):
 NOTE_HINTS: Mapping[str, str] = {
     "answer_failed": "{vc.again} asks again.",
     "no_answer": "{vc.again} asks again.",
-    "tools_in_a_row": "{vc.again} asks it once more.",
+    "tools_in_a_row": "{vc.again} asks for the answer again.",
     "transcription_failed": "{vc.again} asks for an answer anyway.",
     "transcript_missing": "{vc.again} asks for an answer to what you said.",
-    "budget_spent": "Press {vc.commands} and type continue to go on beyond it.",
-    "budget_not_asked": "Press {vc.commands} and type continue to go on beyond it.",
-    "budget_press": "Press {vc.commands} and type continue to go on.",
+    "budget_spent": 'To go beyond it, press {vc.commands} and type "continue".',
+    "budget_not_asked": 'To go beyond it, press {vc.commands} and type "continue".',
+    "budget_press": 'To keep talking, press {vc.commands} and type "continue".',
     "false_alarm": "{vc.barge_in} turns barge-in off if this happens often.",
-    "settings_unconfirmed": "{vc.events} shows what it said.",
+    "settings_unconfirmed": "{vc.events} shows the server's message.",
     "tools_not_listed": "{vc.events} shows why.",
     "no_microphone": "{vc.devices} shows the devices, {vc.again} looks again.",
     "no_loudspeaker": "{vc.devices} shows the devices.",
@@ -195,7 +193,7 @@ def cut_words(turn: TurnView) -> str:
 
 
 def release_words(release: Release, key: str) -> str:
-    """`release of Space: exact` and its kin; empty while nothing is known yet."""
+    """`release of Space: noticed at once` and its kin; empty while nothing is known yet."""
     return RELEASE_LONG[release].format(key=key)
 
 
@@ -211,42 +209,42 @@ BADGES: Mapping[MicState, tuple[str, str, Tone]] = {
     "unknown": ("▲", "MIC UNKNOWN", "warning"),
 }
 ON_AIR_BADGES: Mapping[MicState, str] = {
-    "latched": "ON AIR · LATCHED",
-    "tail": "ON AIR · TAIL",
-    "remote": "ON AIR · REMOTE",
+    "latched": "ON AIR · STAYS ON",
+    "tail": "ON AIR · FINISHING",
+    "remote": "ON AIR · COMMAND",
 }
 SENTENCES: Mapping[MicState, tuple[str, str]] = {
-    "held": ("{ptt} is down · release it to send", "sending {seconds:.1f} s · {release}"),
-    "latched": ("mic stays open · press {ptt} to stop", "closes itself after 8 s of silence or 2:00"),
+    "held": ("push-to-talk · {let_go}", "talking for {seconds:.1f} s · {release}"),
+    "latched": ("mic stays open · press {ptt} to send", "closes and sends after 8 s of silence, or after 2 min"),
     "tail": ("sending your last words", "{tail}"),
     "hands-free": ("open mic · {open}", "{used}"),
-    "remote": ("opened by voicechat ctl · {left}", "{ptt} takes over · {mute} mutes"),
-    "flat": ("but no sound comes in for {flat:.0f} s", "{cure} · {devices} devices"),
+    "remote": ("opened by a command (voicechat ctl) · {left}", "{ptt} keeps it open · {mute} mutes"),
+    "flat": ("no sound from the microphone for {flat:.0f} s", "{cure} · {devices} devices"),
     "too-loud": ("too loud: {clipped:.0f} % clipped", "lower the input level of {name}"),
     "muted": ("muted by you · {mute} unmutes", "{ptt} does not unmute"),
-    "paused": ("paused by you · {ptt} opens it again", "{used}"),
+    "paused": ("paused by you · {ptt} resumes", "{used}"),
     "barge-in-ready": (
         "{speaks} · talk over it to cut in",
-        "sent once it is clearly your voice · {back} stops it",
+        "sent once recognised as yours · {back} stops the answer",
     ),
-    "half-duplex": ("{speaks} · opens 0.3 s after the last sound", "{half} · {back} stops the answer"),
-    "restoring": ("opens in {remaining:.1f} s", "waiting for the last echo to fade"),
-    "idle": ("push-to-talk: hold {ptt} to speak", "{in_use} · {echo} · {release}"),
-    "thinking": ("{voice} is thinking · cut in any time", "push-to-talk: hold {ptt} to speak"),
+    "half-duplex": ("{speaks} · mic opens 0.3 s after it ends", "{half} · {back} stops the answer"),
+    "restoring": ("mic opens in {remaining:.1f} s", "waiting for the last echo to fade"),
+    "idle": ("{press}", "{in_use} · {echo} · {release}"),
+    "thinking": ("{voice} is thinking · cut in any time", "{press}"),
     "no-line": (
         "not connected yet · your first words are kept",
         "hold {ptt} now: up to 10 s are kept until connected",
     ),
-    "keeping": ("not sent yet: still connecting", "what you say now is sent first, up to 10 s"),
+    "keeping": ("not sent yet: still connecting", "what you say now (up to 10 s) is sent once connected"),
     "budget-spent": (
-        "budget of {detail} is spent · press {commands} and type continue",
-        "or restart with a larger voicechat --budget",
+        "your budget of {detail} is spent",
+        'press {commands} and type "continue", or restart with more --budget',
     ),
     "configuring": ("waiting for the server to accept the settings", "the microphone opens then"),
     "no-microphone": ("{no_device}", "you can type: {type} · {devices} picks a device · {again} tries again"),
-    "unfocused": ("this window lost the keyboard, so {ptt} counts as released", "hold {ptt} again"),
-    "unknown": ("the engine does not respond · {seconds:.0f} s", "{unheard}"),
-    "ended": ("the session is over", "press {commands} and type new to start another"),
+    "unfocused": ("this window lost focus, so {ptt} counts as released", "hold {ptt} again"),
+    "unknown": ("the audio engine has not responded for {seconds:.0f} s", "{unheard}"),
+    "ended": ("the session is over", 'to start another, press {commands} and type "new"'),
 }
 """State -> the sentence and the line under it. Parts between dots that come out empty are left out."""
 
@@ -283,7 +281,8 @@ def _values(scene: Scene) -> Mapping[str, object]:
     """What stands in the braces of `SENTENCES`."""
     mic, key, name = scene.mic, scene.keys, scene.mic.name or "the microphone"
     barge_in = "" if mic.translates_to else f"barge-in {'on' if mic.barge_in else 'off'}"
-    half = "its echo is not cancelled" if mic.barge_in else f"barge-in off: {key.of('barge_in')} turns it on"
+    half = "echo is not cancelled" if mic.barge_in else f"barge-in off: {key.of('barge_in')} turns it on"
+    space, by_tap = key.of("ptt"), scene.release in ("guessed", "remote")
     names = ("ptt", "mute", "back", "type", "again", "devices", "commands")
     return {name: key.of(name) for name in names} | {
         "voice": scene.voice,
@@ -291,7 +290,9 @@ def _values(scene: Scene) -> Mapping[str, object]:
         "seconds": mic.seconds,
         "flat": max(mic.seconds, 5),
         "remaining": mic.remaining or 0.3,
-        "left": "" if mic.remaining is None else f"{mic.remaining:.0f} s left",
+        "left": "" if mic.remaining is None else f"closes in {mic.remaining:.0f} s",
+        "press": f"push-to-talk: hold {space}{', or tap it,' if by_tap else ''} to speak",
+        "let_go": f"let go of {space} to send{', or tap again' if by_tap else ''}",
         "clipped": scene.clipped * 100,
         "name": name,
         "in_use": mic.name,
@@ -311,9 +312,9 @@ def _values(scene: Scene) -> Mapping[str, object]:
 def _open_words(scene: Scene) -> str:
     mic = scene.mic
     if mic.translates_to:
-        return f"what you say is spoken in {language_words(mic.translates_to)}"
+        return f"your words come out in {language_words(mic.translates_to)}"
     if mic.turn_mode == "transcribe":
-        return "what you say is only written down"
+        return "your words are only transcribed; nobody answers"
     return f"{scene.voice} hears you" if mic.lamps[2] == "yes" else "waiting for your voice"
 
 
@@ -321,7 +322,7 @@ def _device_lost(scene: Scene) -> tuple[str, str]:
     mic, key, name = scene.mic, scene.keys, scene.mic.name or "the microphone"
     if scene.keeps_waiting:
         return f"{name} was lost · waiting for it", f"{key.of('devices')} chooses another"
-    when = "trying again" if mic.remaining is None else f"using another in {mic.remaining:.0f} s"
+    when = "trying again" if mic.remaining is None else f"switching to another in {mic.remaining:.0f} s"
     wait = f"{key.of('keep_waiting')} keeps waiting for it" if scene.can_wait else mic.detail
     return f"{name} was lost · {when}", f"{key.of('devices')} chooses · {wait}"
 
@@ -339,9 +340,9 @@ def _line_lost(scene: Scene) -> tuple[str, str]:
         return "changing to a new session", "the old one reached its maximum duration · what you say now is sent first"
     lost = connection.seconds if connection.lost_for is None else connection.lost_for
     if connection.next_try_in is None and connection.phase == "lost":
-        return f"disconnected {lost:.1f} s ago · {again} tries again", connection.hint or "what was said stays here"
+        return f"disconnected {lost:.1f} s ago · {again} tries again", connection.hint or "the conversation is kept"
     ago = f"connection lost {lost:.1f} s ago · reconnecting"
-    return ago, f"{again} tries now · what was said stays here"
+    return ago, f"{again} reconnects now · the conversation is kept"
 
 
 def shown_parts(text: str) -> str:
@@ -354,7 +355,7 @@ def _echo(mic: MicView) -> str:
     if not mic.echo:
         return ""
     if "aec" in mic.echo.lower():
-        return "echo cancel on"
+        return "echo cancelling on"
     if mic.echo.startswith("headphones"):
         return "headphones"
     return "half duplex" if mic.echo.endswith("half duplex") else mic.echo
@@ -389,7 +390,7 @@ def reply_words(scene: Scene) -> ReplyWords:
     reply, mic = scene.reply, scene.mic
     is_calm = reply.state in ("ready", "listening", "waiting", "finished")
     if mic.state == "unknown":
-        return ReplyWords("▲", "warning", "no response", "what was said stays here")
+        return ReplyWords("▲", "warning", "no response", "the conversation is kept")
     if mic.translates_to and (is_calm or reply.state == "stopped"):
         return ReplyWords("○", "quiet", f"translating to {mic.translates_to}", "a live translation, no assistant")
     if mic.turn_mode == "transcribe" and is_calm:
@@ -413,7 +414,7 @@ def _reply_second(scene: Scene) -> str:
     reply, connection = scene.reply, scene.connection
     if reply.state == "no-session":
         is_calling = connection.phase == "connecting"
-        return f"step {min(5, len(connection.steps) + 1)} of 5" if is_calling else "what was said stays here"
+        return f"step {min(5, len(connection.steps) + 1)} of 5" if is_calling else "the conversation is kept"
     if reply.state == "thinking" and reply.detail:
         return reply.detail
     if reply.last_latency is None:

@@ -176,11 +176,13 @@ def _self_echo_words(heard: SelfEchoHeard) -> str:
             cure = "headphones are set, but it is heard: turn echo cancelling on, or half duplex (b)"
         case "shut":
             return (
-                f"Your loudspeaker would trigger the voice detection ({echo}), so the mic is shut while it plays: "
+                f"Your loudspeaker would trigger the voice detection ({echo}), so the mic is off while it plays: "
                 "turn echo cancelling on, or use headphones."
             )
         case "cancelled" if heard.delay > _LATEST_CANCELLED:
-            cure = "that is too late for echo cancelling: use headphones or a wired loudspeaker, or half duplex (b)"
+            cure = (
+                "the delay is too long for echo cancelling: use headphones or a wired loudspeaker, or half duplex (b)"
+            )
         case "cancelled":
             cure = (
                 f"echo cancelling takes out only {heard.cancelled_db:.0f} dB: turn the loudspeaker down, "

@@ -120,7 +120,7 @@ def _resumed(state: State, now: float, policy: TurnPolicy) -> RuleResult:
 def _notice(state: State, memory: Memory, now: float) -> Noticed:
     line = state.connection
     if line.lost_at is None:
-        return Noticed("info", f"This goes on from an earlier talk.{_of_memory(memory)}", "continued")
+        return Noticed("info", f"This continues an earlier conversation.{_of_memory(memory)}", "continued")
     took = f"{max(0.0, now - (now if line.lost_at is None else line.lost_at)):.1f} s"
     if line.rolls_over:
         text = f"A new session took over ({took}): the old one had reached its maximum duration."

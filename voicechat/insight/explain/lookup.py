@@ -138,7 +138,7 @@ ERRORS: dict[str, tuple[str, str]] = {
         "Azure's name for rate_limit_exceeded.",
         "Wait, or raise the deployment's limit.",
     ),
-    "server_error": ("The service had trouble of its own.", "Ask again; if it stays, look at its status page."),
+    "server_error": ("The service had trouble of its own.", "Ask again; if it stays, check its status page."),
     "content_filter": (
         "The service's filter stopped the answer.",
         "Say it differently; no session field turns it off.",

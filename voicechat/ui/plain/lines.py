@@ -303,7 +303,7 @@ MIC_WORDS: Mapping[MicState, str] = {
     "flat": "on air, but nothing comes in: {cure}",
     "too-loud": "on air, but too loud: lower the input level",
     "muted": "muted by you, unmute opens it",
-    "paused": "paused, Enter opens it again",
+    "paused": "paused, Enter resumes",
     "barge-in-ready": "ready: {voice} speaks, talk over it to cut in",
     "half-duplex": "closed while {voice} speaks, stop stops the answer",
     "idle": "closed, Enter opens it",

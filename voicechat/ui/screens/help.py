@@ -42,11 +42,10 @@ FILTERS = (
 """The filter language, beside the keys of the list."""
 ALSO_QUITS = "quit · q q does too"
 KNOWN: dict[Release, tuple[str, str, str]] = {
-    "true": ("● ", "$success", "This terminal reports key release: a hold is exact."),
-    "guessed": ("◉ ", "$warning", "This terminal does not report key release: guessed, 0.2 s late."),
-    "remote": ("◉ ", "$warning", "This terminal does not report key release: guessed, 0.4 s late."),
-    "tap": ("◉ ", "$warning", "This terminal does not repeat keys: tap {} to talk, tap it again to send."),
-    "unknown": ("○ ", "$quiet", "Whether this terminal reports key release is not known yet."),
+    "true": ("● ", "$success", "This terminal reports key releases: a hold ends when you let go."),
+    "guessed": ("◉ ", "$warning", "This terminal reports no key releases: letting go is noticed ≈0.2 s late."),
+    "remote": ("◉ ", "$warning", "This terminal reports no key releases: letting go is noticed ≈0.4 s late."),
+    "unknown": ("○ ", "$quiet", "Whether this terminal reports key releases is not known yet."),
 }
 INSTEAD: Line = (("    Or tap it twice instead of holding it, or hold the badge with the mouse.", "$quiet"),)
 LAMPS: list[Line] = [
@@ -98,7 +97,7 @@ class HelpScreen(Overlay):
         release = self.talk.release
         glyph, color, known = KNOWN[release]
         keys = _columns(self._side(LEFT_GROUPS), self._side(RIGHT_GROUPS), width, names=10)
-        told: Line = ((f"  {glyph}", color), known.format(self.talk.keys.of("ptt")))
+        told: Line = ((f"  {glyph}", color), known)
         return [*keys, (), told, *([] if release in ("true", "unknown") else [INSTEAD]), *LAMPS]
 
     def _of_replay(self, width: int) -> list[Line]:

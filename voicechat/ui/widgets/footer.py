@@ -183,6 +183,6 @@ class Foot(Static):
         is_talk = self.place == "talk" and not self.replay and not self.read_only
         if self.app.size.width < 110 or not is_talk or self.mic.turn_mode != "push-to-talk":
             return ""
-        if self.release in ("guessed", "remote", "tap") and self.turns_spoken < 3:
+        if self.release in ("guessed", "remote") and self.turns_spoken < 3:
             return MOUSE_HINT
         return release_words(self.release, self.keys.of("ptt"))
