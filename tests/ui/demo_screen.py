@@ -23,7 +23,7 @@ from voicechat.engine.link import Batch, FromEngine, Meters, Snapshot
 from voicechat.ui.app import VoiceChatApp, run_app
 from voicechat.ui.keyboard import KeyboardKnown
 from voicechat.ui.options import UiOptions
-from voicechat.ui.terminal_colors import TerminalColors
+from voicechat.ui.terminal_colors import TerminalQuestion
 
 
 class DemoEngine(FakeEngine):
@@ -92,7 +92,7 @@ def main() -> None:
     if args.no_color:
         os.environ["NO_COLOR"] = "1"
     if args.loading is not None:
-        with TerminalColors(os.environ) as colors:
+        with TerminalQuestion(os.environ) as colors:
             time.sleep(args.loading)
             args.theme = "daylight" if colors.is_light() else "lamplight"
             raise SystemExit(live(args))

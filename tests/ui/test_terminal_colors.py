@@ -9,7 +9,7 @@ import time
 import pytest
 
 from tests.support.each import each
-from voicechat.ui.terminal_colors import CAP, TerminalColors, hint, is_light_color, may_ask
+from voicechat.ui.terminal_colors import CAP, TerminalQuestion, hint, is_light_color, may_ask
 
 WHITE = b"\x1b]11;rgb:ffff/ffff/ffff\x1b\\"
 
@@ -64,7 +64,7 @@ def test_terminal_that_would_print_the_question_is_not_asked(
 
 def test_without_a_terminal_only_the_hint_speaks() -> None:
     began = time.monotonic()
-    with TerminalColors({"COLORFGBG": "0;15"}, wanted=True) as colors:
+    with TerminalQuestion({"COLORFGBG": "0;15"}, wanted=True) as colors:
         assert colors.is_light() is True
     assert time.monotonic() - began < CAP, "nobody was waited for"
 
@@ -83,6 +83,6 @@ def test_ctrl_c_as_the_question_goes_out_leaves_the_terminal_as_it_was(monkeypat
         for stream in ("stdin", "stdout"):
             monkeypatch.setattr(sys, stream, stdin)
         monkeypatch.setattr(os, "write", interrupted)
-        with pytest.raises(KeyboardInterrupt), TerminalColors({"TERM": "xterm"}):
+        with pytest.raises(KeyboardInterrupt), TerminalQuestion({"TERM": "xterm"}):
             pass
         assert termios.tcgetattr(terminal) == before

@@ -82,9 +82,9 @@ def chat_command(flags: Mapping[str, Any], config: Path | None) -> int:
     if (why := why_plain(settings, os.environ)) is not None:
         return plain_command(without_ears(settings, flags, os.environ, config), why, environ)
     gc.disable()  # 30 ms of the first frame went into collecting imports; the app switches it on after that frame
-    from voicechat.ui.terminal_colors import TerminalColors
+    from voicechat.ui.terminal_colors import TerminalQuestion
 
-    with TerminalColors(os.environ, wanted=not settings.theme) as colors:
+    with TerminalQuestion(os.environ, wanted=not settings.theme) as colors:
         from voicechat.engine.host import EngineProcess
         from voicechat.ui.app import run_app
 

@@ -10,15 +10,13 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import locale
-import os
 import platform
-import select
 import shutil
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -35,7 +33,7 @@ from voicechat.engine.link import Bye, EngineHello, FromEngine, Ping, Pong, pack
 from voicechat.errors import ConfigError, VoiceChatError
 from voicechat.exit_codes import AUDIO, CONNECTION, ENGINE_DIED, FAILED_TURN, USAGE
 from voicechat.local_server.speech import INSTALL, engine_is_missing
-from voicechat.ui.terminal_colors import may_ask
+from voicechat.ui.terminal_colors import TerminalQuestion, may_ask
 
 OLDEST = (3, 11)
 NEEDED = (
@@ -126,47 +124,14 @@ def _releases(environ: Mapping[str, str]) -> Check:
     without = "not told: push-to-talk is press and press again"
     if not may_ask(environ):
         return Check("key release", "fact", "not asked: no terminal that could answer")
-    answer = ask_terminal()
+    with TerminalQuestion(environ, question=QUERY, cap=_ANSWER_WITHIN) as asked:
+        answer = asked.answer()
     if b"?" in answer and b"u" in answer.partition(b"c")[0]:
         return Check("key release", "good", "told: hold the key to talk")
     cure = "kitty, Ghostty, WezTerm, foot, Alacritty or iTerm2 tell it"
     if environ.get("TMUX"):
         cure = "tmux does not pass it on; start voicechat outside tmux"
     return Check("key release", "care" if answer else "fact", without, cure)
-
-
-def ask_terminal() -> bytes:
-    """What the terminal answers to `QUERY`, without any of it being shown; empty when it does not."""
-    import termios
-
-    answer = b""
-    stdin = sys.stdin.fileno()
-    try:
-        with _quiet(stdin):
-            os.write(sys.stdout.fileno(), QUERY)
-            ends = time.monotonic() + _ANSWER_WITHIN
-            while not answer.endswith(b"c") and len(answer) < 256:
-                ready, _, _ = select.select([stdin], [], [], max(0.0, ends - time.monotonic()))
-                if not ready:
-                    break
-                answer += os.read(stdin, 64)
-    except (OSError, termios.error):
-        return b""
-    return answer
-
-
-@contextmanager
-def _quiet(descriptor: int) -> Iterator[None]:
-    import termios
-
-    before = termios.tcgetattr(descriptor)
-    during = termios.tcgetattr(descriptor)
-    during[3] &= ~(termios.ECHO | termios.ICANON)
-    termios.tcsetattr(descriptor, termios.TCSANOW, during)
-    try:
-        yield
-    finally:
-        termios.tcsetattr(descriptor, termios.TCSANOW, before)
 
 
 def _around(environ: Mapping[str, str]) -> Iterator[Check]:

@@ -1,4 +1,4 @@
-"""Whether the terminal is light or dark, asked before the screen takes it over.
+"""What a terminal tells when it is asked: whether it is light or dark, before the screen takes it over.
 
 OSC 11 asks for the background colour; the device attributes behind it are a fence that every terminal answers, so "no
 answer" is known at once nearly everywhere. The question goes out first and the screen is loaded meanwhile, so waiting
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 CAP = 0.1
 """Seconds from the question to giving up."""
-QUESTION = b"\x1b]11;?\x1b\\\x1b[c"
+BACKGROUND = b"\x1b]11;?\x1b\\\x1b[c"
 LONGEST_ANSWER = 4096
 LIGHT_FROM = 0.5
 """Share of full brightness from which dark text is easier to read."""
@@ -30,7 +30,7 @@ _COLOR = re.compile(
 )
 _FENCE = re.compile(rb"\x1b\[\?[\d;]{0,60}c")
 _LIGHT_ANSI = {"7", "9", "10", "11", "12", "13", "14", "15"}
-_waiting: list[TerminalColors] = []
+_waiting: list[TerminalQuestion] = []
 """The question that still keeps the terminal from echoing; the screen's driver takes the user's modes over from it."""
 
 
@@ -64,17 +64,20 @@ def may_ask(environ: Mapping[str, str]) -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
-class TerminalColors:
-    """One question: asked when entered, given up when left. `is_light` waits for what is left of the cap."""
+class TerminalQuestion:
+    """One question: asked when entered, given up when left. What waits for the answer waits until `cap` at most."""
 
-    def __init__(self, environ: Mapping[str, str], *, wanted: bool = True) -> None:
-        self._environ = environ
+    def __init__(
+        self, environ: Mapping[str, str], *, wanted: bool = True, question: bytes = BACKGROUND, cap: float = CAP
+    ) -> None:
+        """`question` ends in the one for the device attributes; `cap`: seconds from it to giving up."""
+        self._environ, self._question, self._cap = environ, question, cap
         self._wanted = wanted and may_ask(environ)
         self._modes: list[int | list[bytes | int]] | None = None
         self._asked_at = 0.0
         self._answer = b""
 
-    def __enter__(self) -> TerminalColors:
+    def __enter__(self) -> TerminalQuestion:
         try:
             if self._wanted:
                 self._ask()
@@ -94,7 +97,7 @@ class TerminalColors:
             quiet[3] &= ~(termios.ECHO | termios.ICANON)
             termios.tcsetattr(self._in, termios.TCSANOW, quiet)
             _waiting.append(self)
-            os.write(out, QUESTION)
+            os.write(out, self._question)
         except (OSError, termios.error):
             self.give_back()
             self._wanted = False
@@ -104,17 +107,21 @@ class TerminalColors:
     ) -> None:
         self.give_back()
 
-    def is_light(self) -> bool | None:
-        """The answer, else the environment's hint; None when nothing is known."""
+    def answer(self) -> bytes:
+        """All that the terminal said; empty where it was not asked, or said nothing."""
         if self._wanted:
             self._read()
             if _FENCE.search(self._answer):
                 self.give_back()  # nothing more will come
-        known = is_light_color(self._answer)
+        return self._answer
+
+    def is_light(self) -> bool | None:
+        """Whether the background is light, else the environment's hint; None when nothing is known."""
+        known = is_light_color(self.answer())
         return hint(self._environ) if known is None else known
 
     def _read(self) -> None:
-        ends = self._asked_at + CAP
+        ends = self._asked_at + self._cap
         while not _FENCE.search(self._answer) and len(self._answer) < LONGEST_ANSWER:
             left = max(0.0, ends - time.monotonic())
             try:
