@@ -139,6 +139,8 @@ PROFILE = option(
 VERSION = option("--version -V", "Print the version.", default=False, name="show_version", panel=CONFIGURATION)
 HELP = option("--help -h", "Show this message and exit.", default=False)
 JSON = switch("--json", "Print JSON.", name="as_json")
+SECTIONS = ("python", "config", "terminal", "engine", "sound", "key", "network", "service")
+"""What `doctor` looks at, in this order."""
 MOST_USED = (
     *("provider", "base_url", "model", "voice", "instructions"),
     *("mic", "speaker", "turn_mode", "tools", "record"),
@@ -494,7 +496,8 @@ _PANELS = {
                 argument(
                     "sections",
                     "[SECTION]...",
-                    "python config terminal engine sound key network service; or all.",
+                    f"{' '.join(SECTIONS)}; without one all.",
+                    choices=SECTIONS,
                     is_many=True,
                 ),
                 switch("--online", "Check the API key with a request that costs nothing."),

@@ -332,12 +332,6 @@ def _words(_: Mapping[str, str]) -> Named:
     return [*((name, topic.title) for name, topic in TOPICS.items()), *((one.name, one.kind) for one in everything())]
 
 
-def _sections(_: Mapping[str, str]) -> Named:
-    return [
-        (word, "") for word in ("all", "python", "config", "terminal", "engine", "sound", "key", "network", "service")
-    ]
-
-
 def _languages(_: Mapping[str, str]) -> Named:
     return [(code, "") for code in ("ar", "de", "en", "es", "fr", "hi", "it", "ja", "ko", "nl", "pl", "pt", "ru", "zh")]
 
@@ -365,7 +359,6 @@ SOURCES: Mapping[str, Callable[[Mapping[str, str]], Named]] = {
     "replay": _tapes,
     "fault": _faults,
     "word": _words,
-    "sections": _sections,
     "language": _languages,
     "translate": _languages,
     "live_translate": _languages,

@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 from rich.live import Live
 
 from voicechat.cli.chat import needs_ascii
+from voicechat.cli.commands import SECTIONS
 from voicechat.cli.doctor_looks import Check, Page, Redactor, worst
 from voicechat.cli.doctor_loopback import (
     MARKS,
@@ -33,7 +34,7 @@ from voicechat.cli.doctor_loopback import (
     refuse_files,
     run_loopback,
 )
-from voicechat.cli.doctor_steps import SECTIONS, Step, looked_at, steps_for
+from voicechat.cli.doctor_steps import Step, looked_at, steps_for
 from voicechat.cli.printing import print_json
 from voicechat.config.load import load_settings
 from voicechat.config.provider_presets import PROVIDERS
@@ -68,10 +69,8 @@ def doctor_command(flags: Mapping[str, Any], options: DoctorOptions, config: Pat
         settings = load_settings(flags, os.environ, config)
         return _loopback(settings, options, settings.ascii or needs_ascii(os.environ))
     if unknown := [name for name in options.sections if name not in SECTIONS]:
-        raise ConfigError(
-            f"doctor has no section {unknown[0]!r}",
-            hint=f"sections: {', '.join(SECTIONS)}; all of them: voicechat doctor",
-        )
+        hint = f"sections: {', '.join(SECTIONS)}; all of them: voicechat doctor"
+        raise ConfigError(f"doctor has no section {unknown[0]!r}", hint=hint)
     settings, problem = settings_or_defaults(flags, config)
     secrets: list[str] = []
     steps = steps_for(settings, os.environ, config, problem, secrets, online=options.online)

@@ -253,7 +253,6 @@ async def _try_local(settings: Settings, environ: Mapping[str, str]) -> list[Che
     return [Check("local server", "good", f"ready in {took:.1f} s · brain: {server.brain}")]
 
 
-SECTIONS = ("python", "config", "terminal", "engine", "sound", "key", "network", "service")
 PATIENCE = 1.0
 """Seconds after which a look that goes on is told."""
 

@@ -87,7 +87,7 @@ def _obeying(command: Command) -> Callable[..., None]:
 
 
 def _typed(one: Parameter) -> Any:
-    kind: Any = Literal[one.choices] if one.choices else str if one.kind is object else one.kind
+    kind: Any = Literal[one.choices] if one.choices and not one.is_many else str if one.kind is object else one.kind
     kind = list[kind] if one.is_many else kind
     about: dict[str, Any] = {"metavar": one.metavar or None}
     if one.low is not None:

@@ -83,24 +83,24 @@ class Document:
         return found
 
 
-def read_document(path: Path) -> Document:
-    """The TOML document at `path`. Raises ConfigError with the line of a syntax error."""
+def read_document(path: Path, option: str = "--config", largest: int = MAX_FILE) -> Document:
+    """The TOML document at `path`, which an option names. Raises ConfigError with the line of a syntax error."""
     try:
-        if path.stat().st_size > MAX_FILE:
-            raise ConfigError(f"{path} is larger than {MAX_FILE // 1024} kB", hint="is this the right file?")
+        if path.stat().st_size > largest:
+            raise ConfigError(f"{path} is larger than {largest // 1024} kB", hint="is this the right file?")
         text = path.read_text(encoding="utf-8")
         return Document(path, tomllib.loads(text), text)
     except tomllib.TOMLDecodeError as error:
         line = found[1] if (found := _LINE.search(str(error))) else text.rstrip().count("\n") + 1
         raise ConfigError(
-            f"{path}:{line} is not valid TOML: {error}", hint="mend that line, or try --config FILE"
+            f"{path}:{line} is not valid TOML: {error}", hint=f"mend that line, or try {option} FILE"
         ) from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path} is not UTF-8 text", hint="save it as UTF-8") from error
     except RecursionError as error:
         raise ConfigError(f"{path} nests its values too deeply", hint="is this the right file?") from error
     except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}", hint="check --config") from error
+        raise ConfigError(f"cannot read {path}: {error.strerror}", hint=f"check {option}") from error
 
 
 def entries(section: Mapping[str, Any], prefix: Keys = ()) -> Iterator[tuple[Keys, Any]]:

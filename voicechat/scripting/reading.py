@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,7 +20,7 @@ from typing import Any
 from voicechat.audio.files import read_wav
 from voicechat.audio.script_mic import LONGEST_DELAY, Room
 from voicechat.config.key_lines import key_lines, line_of
-from voicechat.config.load import Document, LineError, setting_of
+from voicechat.config.load import Document, LineError, place_of, read_document, setting_of
 from voicechat.core import user_events as did
 from voicechat.core.user_events import UserAct
 from voicechat.errors import AudioDeviceError, ConfigError
@@ -311,7 +310,6 @@ REFUSED = {
 }
 """Settings a script cannot have, and why."""
 _STEP = re.compile(r"^[ \t]*\[\[[ \t]*step[ \t]*\]\]", re.MULTILINE)
-_SYNTAX_LINE = re.compile(r"at line (\d+)")
 _VARIABLE = re.compile(r"\$\{([^{}]*)\}")
 
 
@@ -327,41 +325,23 @@ class Reading:
 def read_script(path: Path) -> Reading:
     """Read and check a script. Nothing is raised: whatever is wrong is a complaint."""
     reading = Reading(path)
-    text = _text_of(path, reading.complaints)
-    if text is None:
-        return reading
     try:
-        document = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        found = _SYNTAX_LINE.search(str(error))
-        line = int(found[1]) if found else text.rstrip().count("\n") + 1
-        reading.complaints.append(Complaint(line, "", f"this is not valid TOML: {error}", "mend that line"))
+        document = read_document(path, "--script", LARGEST)
+    except ConfigError as error:
+        line, _ = place_of(error)
+        message = error.message.removeprefix(f"{path}:{line} " if line else f"{path} ")
+        reading.complaints.append(Complaint(line, "", message, error.hint))
         return reading
-    reading.script = _Reader(path, text, document, reading.complaints).script()
+    reading.script = _Reader(document, reading.complaints).script()
     reading.complaints.sort(key=lambda one: one.line)
     return reading
 
 
-def _text_of(path: Path, complaints: list[Complaint]) -> str | None:
-    try:
-        if path.stat().st_size > LARGEST:
-            complaints.append(Complaint(0, "", "is larger than 1 MB", "is this the right file?"))
-            return None
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        complaints.append(Complaint(0, "", "is not UTF-8 text", "save it as UTF-8"))
-    except OSError as error:
-        complaints.append(Complaint(0, "", f"cannot be read: {error.strerror}", "check --script"))
-    return None
-
-
 class _Reader:
-    def __init__(self, path: Path, text: str, document: Mapping[str, Any], complaints: list[Complaint]) -> None:
-        self._path = path
-        self._text = text
-        self._document = document
+    def __init__(self, document: Document, complaints: list[Complaint]) -> None:
+        self._whole = document
+        self._path, self._document, text = document.path, document.table, document.text
         self._complaints = complaints
-        self._lines = key_lines(text)
         heads = [match.start() for match in _STEP.finditer(text)]
         ends = [*heads[1:], len(text)][: len(heads)]
         self._steps = [(text.count("\n", 0, at), key_lines(text[at:end])) for at, end in zip(heads, ends, strict=True)]
@@ -385,7 +365,7 @@ class _Reader:
         def complain(key: str, message: str, hint: str) -> None:
             keys = tuple(part for part in (section, key) if part)
             where = f"[{section}]" if section else ""
-            self._complaints.append(Complaint(line_of(self._lines, keys), where, message, hint))
+            self._complaints.append(Complaint(self._whole.line(keys), where, message, hint))
 
         return complain
 
@@ -414,14 +394,13 @@ class _Reader:
         if not isinstance(values, dict):
             complain("", "must be a table: [talk]", "")
             return {}
-        document = Document(self._path, self._document, self._text)
         settings: dict[str, Any] = {}
         for name, value in values.items():
             if name in REFUSED:
                 complain(name, f"{name} is no setting of a script", REFUSED[name])
                 continue
             try:
-                known, said = setting_of(document, ("talk", name), value)
+                known, said = setting_of(self._whole, ("talk", name), value)
             except LineError as error:
                 self._complaints.append(Complaint(error.line, "[talk]", f"{name} {error.reason.strip()}", error.hint))
             except ConfigError as error:
