@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 from typing import cast
 
 from voicechat import exit_codes
-from voicechat.config.session_file import read_session_text
-from voicechat.errors import ConfigError
+from voicechat.config.session_file import read_session_file
 from voicechat.protocol.client_events import SessionUpdate
 from voicechat.protocol.codec import encode
 from voicechat.protocol.dialects import DialectName
@@ -22,8 +20,6 @@ from voicechat.protocol.session_config import (
 )
 from voicechat.ui.sanitise import clean
 
-MAX_BYTES = 4 * 1024 * 1024
-"""More is not read: a million characters, the limit of a session text, never take more."""
 _KINDS = {
     "realtime": "a realtime session",
     "transcription": "a transcription session",
@@ -39,7 +35,7 @@ def check_command(file: str, dialect: str | None, show: bool, as_json: bool) -> 
     file cannot be read.
     """
     spoken = cast(DialectName, dialect or "ga")
-    config = read_session_text(_text(file), "standard input" if file == "-" else file)
+    config = read_session_file(file, sys.stdin.buffer)
     is_live = dialect == "live" or (not dialect and is_live_session(config))
     checked = check_live_session(config) if is_live else check_session(config, dialect=spoken)
     if as_json:
@@ -49,23 +45,6 @@ def check_command(file: str, dialect: str | None, show: bool, as_json: bool) -> 
     if show and not as_json:
         _say(_update(checked, spoken))
     return exit_codes.DONE if checked.is_valid else exit_codes.USAGE
-
-
-def _text(file: str) -> str:
-    """Raises ConfigError for a file that is not there, is none, or is far too long."""
-    try:
-        if file == "-":
-            content = sys.stdin.buffer.read(MAX_BYTES + 1)
-        else:
-            with Path(file).open("rb") as stream:
-                content = stream.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise ConfigError(
-            f"cannot read {file}: {error.strerror}", hint="voicechat session check FILE (or - for standard input)"
-        ) from error
-    if len(content) > MAX_BYTES:
-        raise ConfigError(f"{file} is longer than 4 MB", hint="is this the right file?")
-    return content.decode("utf-8-sig", "replace")
 
 
 def _tell(checked: CheckedSession, *, to_stderr: bool) -> None:

@@ -10,10 +10,14 @@ import json
 import re
 import tomllib
 from collections import Counter
+from pathlib import Path
+from typing import BinaryIO
 
 from voicechat.errors import ConfigError
 from voicechat.protocol.wire import JsonValue
 
+MAX_BYTES = 4 * 1024 * 1024
+"""More is not read: a million characters never take more."""
 MAX_LENGTH = 1024 * 1024
 """Characters; a real configuration has a few thousand, with long instructions perhaps fifty thousand."""
 
@@ -24,6 +28,21 @@ _TRAILING_COMMA = re.compile(r'("(?:[^"\\\n]|\\.)*+"?)|,(?=\s*[}\]])', re.DOTALL
 _LONG_KEY = re.compile(r"^[ \t]*+\[{0,2}[ \t]*+(?:[\w\"'-]++[ \t]*+\.[ \t]*+){64}", re.MULTILINE)
 """A dotted TOML key of 64 parts. Python's reader needs the square of its length; a session nests six deep."""
 _TOML_PLACE = re.compile(r"\(at line (\d+), column (\d+)\)")
+
+
+def read_session_file(name: str, stdin: BinaryIO | None = None) -> dict[str, JsonValue]:
+    """What a file says, or standard input, where it is given and named `-`. Raises ConfigError."""
+    try:
+        if stdin is not None and name == "-":
+            name, content = "standard input", stdin.read(MAX_BYTES + 1)
+        else:
+            with Path(name).open("rb") as stream:
+                content = stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise ConfigError(f"cannot read {name}: {error.strerror}", hint="check the name of the file") from error
+    if len(content) > MAX_BYTES:
+        raise ConfigError(f"{name} is longer than 4 MB", hint="is this the right file?")
+    return read_session_text(content.decode("utf-8-sig", "replace"), name)
 
 
 def read_session_text(text: str, name: str) -> dict[str, JsonValue]:

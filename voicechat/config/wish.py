@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from msgspec import structs
 
 from voicechat.config.providers import Provider, provider_of
-from voicechat.config.session_file import read_session_text
+from voicechat.config.session_file import read_session_file
 from voicechat.config.settings import Settings
 from voicechat.config.translation import (
     CHUNK,
@@ -32,7 +31,6 @@ from voicechat.protocol.live import MODELS as LIVE_MODELS
 from voicechat.protocol.session_config import Problem, check_session
 from voicechat.transports.endpoint import is_loopback
 
-MAX_SESSION_FILE = 1024 * 1024
 COMMIT_AFTER_STOP = 2.0
 """Seconds after which a service of that quirk is told to commit (R19)."""
 DEFAULT_INSTRUCTIONS = "You are a friendly voice assistant. Answer briefly, as one does in a conversation."
@@ -134,14 +132,7 @@ def session_of_file(name: str, takes: Collection[str] = ()) -> tuple[dict[str, A
     """
     if not name:
         return {}, ()
-    path = Path(name)
-    try:
-        if path.stat().st_size > MAX_SESSION_FILE:
-            raise ConfigError(f"{name} is larger than 1 MB", hint="is this the right file?")
-        text = path.read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise ConfigError(f"cannot read {name}: {error.strerror}", hint="check --session") from error
-    checked = check_session(read_session_text(text, name), overruled=takes)
+    checked = check_session(read_session_file(name), overruled=takes)
     errors = [problem for problem in checked.problems if problem.severity == "error"]
     if errors:
         raise ConfigError(
