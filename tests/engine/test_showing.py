@@ -36,6 +36,7 @@ from voicechat.engine.pipe import Outbox
 from voicechat.engine.problems import Problems
 from voicechat.engine.showing import Showing
 from voicechat.insight.checks import Check
+from voicechat.insight.metrics.prices import Cost
 from voicechat.insight.records import MOST_EVIDENCE
 from voicechat.insight.run import CHECKS, Diagnosis
 from voicechat.journal.entry import Happening
@@ -263,6 +264,20 @@ def test_a_budget_without_a_price_is_said_to_be_blind_and_own_prices_cure_it() -
     own = Settings(budget=1.0, prices={"somebody-elses": {"audio_out": 2_000_000.0 / 1_000}})
     (spent,) = Books(own, "somebody-elses").answer(1.0, 1_000).told
     assert isinstance(spent, BudgetSpent) and spent.spent == pytest.approx(2.0)
+
+
+def test_a_budget_is_kept_by_the_second_between_two_reports_of_gpt_live() -> None:
+    books = Books(Settings(budget=0.06, prices={"local-live": {"minute": 0.6}}), "local-live")
+    books.see(1.0, "in", type="session.started", session={"model": "local-live"})
+    for tenths in range(10, 80):
+        books.tick(tenths / 10)
+    near, spent = books.told
+    assert isinstance(near, BudgetNear) and near.spent == pytest.approx(0.054, abs=0.0011)
+    assert isinstance(spent, BudgetSpent) and spent.spent == pytest.approx(0.06, abs=0.0011)
+    books.see(11.0, "in", type="session.usage.updated", usage={"seconds": 10.0}).tick(13.0)
+    assert books.numbers[-1].figures.money.cost == Cost(0.12, is_estimate=True)
+    books.see(13.0, "local", type="line.lost", connection=1, reason="your budget is spent").tick(60.0)
+    assert books.numbers[-1].figures.money.cost == Cost(0.12), "and counts no further"
 
 
 def test_without_a_budget_nothing_is_told() -> None:

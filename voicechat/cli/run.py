@@ -477,7 +477,11 @@ class Run(Headless):
             return None
         is_done = self.progress.completed >= self._wanted
         # A reconnect between two snapshots hides no loss: its event is seen too.
-        if (why := self.progress.lost or self.line_is_missing()) and not is_done:
+        why = self.progress.lost or self.line_is_missing()
+        if view.spent_budget is not None and (why or view.reply.state in AT_REST) and not is_done:
+            spent = f"the budget of {dollars(view.spent_budget)} is spent"
+            raise TalkOver(exit_codes.FAILED_TURN, spent, "--budget allows more")
+        if why and not is_done:
             raise TalkOver(self._no_connection, f"the connection was lost: {why}", self._not_answered())
         if is_done and (why or self._is_heard_out(view)):
             if self._awaits_translation() and not why:
@@ -487,9 +491,6 @@ class Run(Headless):
             return exit_codes.FAILED_TURN
         if why := self.progress.refused or self.progress.dead_end:
             raise TalkOver(exit_codes.FAILED_TURN, why, self._not_answered())
-        if view.spent_budget is not None and view.reply.state in AT_REST:
-            spent = f"the budget of {dollars(view.spent_budget)} is spent"
-            raise TalkOver(exit_codes.FAILED_TURN, spent, "--budget allows more")
         self._deny_the_unallowed()
         if self.progress.is_ready:
             self._speak_or_write()

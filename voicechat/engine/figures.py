@@ -63,6 +63,9 @@ class Bookkeeper:
 
     def tick(self, now: float, *, last: bool = False) -> None:
         """Send what changed, if it is time; `last`: whatever the time."""
+        if self._ledger.pass_time(now - self._started_at):
+            self._changed = True
+            self._watch_money()
         if not self._changed or (now < self._due_at and not last):
             return
         self._changed = False

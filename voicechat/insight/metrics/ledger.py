@@ -162,6 +162,8 @@ class Ledger:
         self._has_unpriced = False
         self._billed_seconds: float | None = None
         """Of the GPT-Live session that runs, which counts them from its start; None in other sessions."""
+        self._billed_at = 0.0
+        """When the service told these seconds."""
         self._limits: tuple[RateLimit, ...] = ()
         self._side = SideWork()
         self._began_at: float | None = None
@@ -173,6 +175,10 @@ class Ledger:
         changed = self._clock.feed(at, direction, event)
         if event.get("type") == "translation.used" and direction == "local":
             return self._bill_side(event)
+        if direction == "local" and event.get("type") == "line.lost" and self._billed_seconds is not None:
+            self._bill_seconds({"seconds": self._billed_seconds + at - self._billed_at})
+            self._billed_seconds = None
+            return True
         if direction != "in":
             return changed
         match event.get("type"):
@@ -180,9 +186,12 @@ class Ledger:
                 self._learn_models(event.get("session"))
                 self._began_at = at if self._began_at is None else self._began_at
             case "session.started":
-                self._billed_seconds = 0.0
-            case "session.usage.updated" | "session.closed":
-                return self._bill_seconds(event.get("usage")) or changed
+                self._billed_seconds, self._billed_at = 0.0, at
+            case "session.usage.updated" | "session.closed" as kind:
+                changed = self._bill_seconds(event.get("usage")) or changed
+                self._billed_at = at
+                self._billed_seconds = self._billed_seconds if kind == "session.usage.updated" else None
+                return changed
             case "response.done":
                 response = event.get("response")
                 self._bill_response(response.get("usage") if isinstance(response, Mapping) else None)
@@ -193,6 +202,11 @@ class Ledger:
             case _:
                 return changed
         return True
+
+    def pass_time(self, now: float) -> bool:
+        """Nothing came; whether the session that runs costs as long as it lasts (GPT-Live)."""
+        self._now = max(self._now, now)
+        return self._billed_seconds is not None
 
     @property
     def budget_state(self) -> BudgetState:
@@ -207,7 +221,15 @@ class Ledger:
     @property
     def spent(self) -> float:
         """US dollars, as far as there are prices."""
-        return self._cost.usd if self._cost is not None else 0.0
+        return (self._cost or Cost()).usd + self._running.usd
+
+    @property
+    def _running(self) -> Cost:
+        """What a GPT-Live session has cost since the service told its seconds last (every ten seconds or so)."""
+        price = price_of(self.model, self._prices)
+        if self._billed_seconds is None or price is None or self._now <= self._billed_at:
+            return Cost()
+        return replace(cost_of(Usage(seconds=self._now - self._billed_at), price), is_estimate=True)
 
     @property
     def is_blind(self) -> bool:
@@ -236,7 +258,7 @@ class Ledger:
         )
 
     def _money(self) -> Money:
-        cost = None if self._has_unpriced else self._cost
+        cost = None if self._has_unpriced or self._cost is None else self._cost + self._running
         return Money(
             cost,
             self._per_minute() if cost is not None else None,
