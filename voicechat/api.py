@@ -36,7 +36,7 @@ from voicechat.core.transcript import answer_to, is_awaited
 from voicechat.core.view import ConnectionView, ToolAsk, TurnView, View
 from voicechat.core.viewing import turn_views, view
 from voicechat.engine.assemble import Talk
-from voicechat.engine.control import user_event
+from voicechat.engine.control import too_large
 from voicechat.engine.taping import Taping
 from voicechat.errors import ConfigError, RemoteProtocolError, SignallingError
 from voicechat.failures import cure_of_answer
@@ -133,8 +133,8 @@ class Conversation:
         seconds, SignallingError when the line is lost, RemoteProtocolError when the answer failed, was refused or will
         not come.
         """
-        if isinstance(event := user_event("TextEntered", {"text": text}), str) or not text.strip():
-            raise ConfigError(event if isinstance(event, str) else "a message needs words", hint="change the text")
+        if reason := too_large(TextEntered(text)) or ("" if text.strip() else "a message needs words"):
+            raise ConfigError(reason, hint="change the text")
         try:
             async with asyncio.timeout(timeout):
                 item_id = await self._typed(text)

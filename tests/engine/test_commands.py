@@ -6,16 +6,18 @@ import base64
 import json
 from typing import Any
 
+import msgspec
 import pytest
-from msgspec.structs import asdict, replace
+from msgspec.structs import replace
 
 from tests.support.each import each
 from voicechat.core import user_events as did
 from voicechat.core.policy import TurnPolicy
 from voicechat.core.state import Microphone, State, Talk
 from voicechat.core.viewing import view
-from voicechat.engine.control import LEASE, LONGEST_TEXT, LONGEST_WISH, Obeyed, Refused, understood, user_event
+from voicechat.engine.control import LEASE, LONGEST_TEXT, LONGEST_WISH, Obeyed, Refused, too_large, understood
 from voicechat.engine.eventlog import BATCH_LIMIT, EventLog, row_of
+from voicechat.engine.link import Command, pack, unpack_from_client
 from voicechat.journal.entry import Happening
 
 ACTS: list[did.UserAct] = [
@@ -30,26 +32,35 @@ ACTS: list[did.UserAct] = [
 
 @each("event", ACTS)
 def test_what_a_user_does_crosses_the_pipe_unchanged(event: did.UserAct) -> None:
-    assert user_event(type(event).__name__, asdict(event)) == event
+    assert unpack_from_client(pack(Command(1, event))[4:]) == Command(1, event)
+    assert too_large(event) == ""
 
 
 @each(
-    ("name", "args", "reason"),
+    "act",
     [
-        ("BargeInHappened", {}, "is not a command"),
-        ("__import__", {}, "is not a command"),
-        ("MuteChosen", {"muted": "yes please"}, "Expected `bool`"),
-        ("MuteChosen", {}, "missing"),
-        ("MuteChosen", {"muted": True, "also": 1}, "no field 'also'"),
-        ("TextEntered", {"text": "x" * (LONGEST_TEXT + 1)}, "may have"),
-        ("DevicesChosen", {"mic": "x" * (LONGEST_WISH + 1)}, "may have"),
-        ("EchoChosen", {"mode": "loud"}, "Invalid enum value"),
+        {"type": "barge_in.happened", "voice_began_at": 1.0},
+        {"type": "mute.chosen", "muted": "yes please"},
+        {"type": "mute.chosen"},
+        {"type": "echo.chosen", "mode": "loud"},
+        {"muted": True},
     ],
 )
-def test_what_is_no_command_is_answered_with_the_reason(name: str, args: dict[str, object], reason: str) -> None:
-    answer = user_event(name, args)
-    assert isinstance(answer, str)
-    assert reason in answer
+def test_what_is_no_act_of_a_user_is_no_command(act: dict[str, object]) -> None:
+    with pytest.raises(msgspec.DecodeError):
+        unpack_from_client(msgspec.msgpack.encode({"kind": "command", "id": 1, "act": act}))
+
+
+@each(
+    "act",
+    [
+        did.TextEntered("x" * (LONGEST_TEXT + 1)),
+        did.DevicesChosen(mic="x" * (LONGEST_WISH + 1)),
+        did.SettingChosen("instructions", "x" * (LONGEST_TEXT + 1)),
+    ],
+)
+def test_an_act_that_is_too_large_is_answered_with_the_reason(act: did.UserAct) -> None:
+    assert "may have" in too_large(act)
 
 
 def say(line: str, state: State | None = None) -> Obeyed | Refused:

@@ -83,7 +83,7 @@ class Loudspeaker:
 
     def stop_key(self, *, arrives_after: float = 0.02) -> None:
         """The key, first obeyed by the thread that reads it and `arrives_after` seconds later by the core."""
-        self._reader._apply_at_once(Command(1, "StopPressed", {}))
+        self._reader._apply_at_once(Command(1, on.StopPressed()))
         self.plays(arrives_after)
         self.tell(on.StopPressed())
 
@@ -129,7 +129,7 @@ def test_mute_key_refused_by_the_core_leaves_the_mic_open() -> None:
     talk = Loudspeaker()
     talk.plays(0.1)
     assert talk.state.microphone.is_open
-    talk._reader._apply_at_once(Command(1, "MuteChosen", {"muted": 1}))  # closes the gate; the core refuses the command
+    talk._reader._apply_at_once(Command(1, on.MuteChosen(True)))  # closes the gate; the core never hears of it
     talk.plays(0.1)
     assert talk.path.snapshot().gate_open
 

@@ -31,7 +31,7 @@ from voicechat.core.events import EndAsked, TalkPressed, TalkReleased, TextEnter
 from voicechat.core.rules.budget import dollars
 from voicechat.core.user_turns import LINE_LOST, TRANSCRIPTION_OFF
 from voicechat.core.view import TurnView, View, as_line
-from voicechat.engine.control import user_event
+from voicechat.engine.control import too_large
 from voicechat.engine.host import EngineProcess
 from voicechat.engine.link import Ack, Batch, EventRow, FromEngine, Goodbye, Numbers, Snapshot, Turns
 from voicechat.errors import ConfigError, VoiceChatError
@@ -297,10 +297,9 @@ def settings_for(
     if options.texts and "mic" not in settings.given:
         settings = load_settings({**flags, "mic": "none"}, os.environ, config)
     for text in options.texts:
-        event = user_event("TextEntered", {"text": text})
-        if isinstance(event, str):
+        if reason := too_large(TextEntered(text)):
             raise ConfigError(
-                f"--text is too long: {event}", hint='split it: voicechat run --text "part one" --text "part two"'
+                f"--text is too long: {reason}", hint='split it: voicechat run --text "part one" --text "part two"'
             )
         if not text.strip():
             raise ConfigError("--text is empty", hint='voicechat run --text "What time is it?"')

@@ -28,7 +28,7 @@ BY_HAND = "hand-"
 
 
 # audio path
-class OpenMic(Struct, frozen=True):
+class OpenMic(Struct, frozen=True, tag="mic.opened"):
     """Send captured audio, beginning `pre_roll` seconds before now."""
 
     pre_roll: float = 0.0
@@ -43,19 +43,19 @@ class SendKept(Struct, frozen=True):
     until: float
 
 
-class CloseMic(Struct, frozen=True):
+class CloseMic(Struct, frozen=True, tag="mic.closed"):
     """Send silence; the track keeps running (R30). `drop`: what is queued does not leave either (a mute)."""
 
     drop: bool = False
 
 
-class SilencePlayback(Struct, frozen=True):
+class SilencePlayback(Struct, frozen=True, tag="playback.flushed"):
     """Flush the loudspeaker at once and drop what still comes of generations up to `through` (R8)."""
 
     through: int
 
 
-class BeginPlayback(Struct, frozen=True):
+class BeginPlayback(Struct, frozen=True, tag="playback.began"):
     """Sound that arrives from now on is of this generation: the number of the response, counted over the talk."""
 
     generation: int
@@ -73,7 +73,7 @@ class SetVolume(Struct, frozen=True):
 
 
 # line
-class Connect(Struct, frozen=True):
+class Connect(Struct, frozen=True, tag="line.connecting"):
     """Open a line. `session` is the configuration in the GA dialect, for the handshake or the first session.update."""
 
     connection: int
@@ -82,7 +82,7 @@ class Connect(Struct, frozen=True):
     """auto: as configured. Named: what the core fell back to, or stays with for this talk (R27)."""
 
 
-class HangUp(Struct, frozen=True):
+class HangUp(Struct, frozen=True, tag="line.hanging_up"):
     """Close the line; at the service too, where it can be told (R30)."""
 
     connection: int
@@ -101,7 +101,7 @@ class OpenDevices(Struct, frozen=True):
 
 
 # tools
-class RunTool(Struct, frozen=True):
+class RunTool(Struct, frozen=True, tag="tool.run"):
     """Run one call of a tool; what comes of it is told as `ToolFinished`, in any order. `arguments`: JSON."""
 
     call_id: str
@@ -109,7 +109,7 @@ class RunTool(Struct, frozen=True):
     arguments: str
 
 
-class DropTools(Struct, frozen=True):
+class DropTools(Struct, frozen=True, tag="tools.dropped"):
     """Nobody waits for what is running any more."""
 
 

@@ -2,8 +2,8 @@
 
 Four families: what the *user* did (in `user_events`, which the screen imports without the rest), what the *audio* path
 noticed, what the *line* did, and what rules *announce* to each other inside one step. All times are seconds on the
-session's monotonic clock; a field ending in `_at` is such a time. Wire events arrive wrapped in `Received`, so that the
-answers of an old connection can be told from today's.
+session's monotonic clock; a field ending in `_at` is such a time. A record with a tag stands under it in the event
+list. Wire events arrive wrapped in `Received`, so that the answers of an old connection can be told from today's.
 
 What happens to the tools of a talk, and what the rules tell each other about calls. A part of `events`.
 
@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     from voicechat.protocol.server_events import ServerEvent
 
 
-class TurnTranslated(Struct, frozen=True):
+class TurnTranslated(Struct, frozen=True, tag="translation"):
     """What a turn (by its key) means in the other language, as far as it was heard.
 
     An empty `text` says that nothing will be shown, and `why`. When it turns out that more of an answer was heard, it
@@ -74,7 +74,7 @@ class TurnTranslated(Struct, frozen=True):
     """The words are in that language already; it could not be done; there was no time for it."""
 
 
-class SideNoted(Struct, frozen=True):
+class SideNoted(Struct, frozen=True, tag="side.noted"):
     """Something about work beside the talk that the user should read."""
 
     text: str
@@ -82,11 +82,11 @@ class SideNoted(Struct, frozen=True):
     level: Literal["info", "warning", "error"] = "warning"
 
 
-class AssistantHeard(Struct, frozen=True):
+class AssistantHeard(Struct, frozen=True, tag="assistant.audible"):
     """The loudspeaker became audible: it plays something other than silence (R1)."""
 
 
-class AssistantFellSilent(Struct, frozen=True):
+class AssistantFellSilent(Struct, frozen=True, tag="assistant.silent"):
     """100 ms without an audible sample. Not the end of the answer: it may become audible again (R2)."""
 
     last_audible_at: float
@@ -111,14 +111,14 @@ class PlaybackMoved(Struct, frozen=True):
     moving: bool = True
 
 
-class VoiceBegan(Struct, frozen=True):
+class VoiceBegan(Struct, frozen=True, tag="voice.began"):
     """Local voice, measured after echo cancellation and upstream of the mic gate."""
 
     began_at: float
     """A little before it could be told from a noise."""
 
 
-class VoiceEnded(Struct, frozen=True):
+class VoiceEnded(Struct, frozen=True, tag="voice.ended"):
     """The voice has been gone for the release time; `voiced`: seconds from the first to the last voiced moment."""
 
     ended_at: float
@@ -127,38 +127,38 @@ class VoiceEnded(Struct, frozen=True):
     """Whether it is surely the user's: the loudspeaker's echo does not explain how loud it was."""
 
 
-class BargeInHappened(Struct, frozen=True):
+class BargeInHappened(Struct, frozen=True, tag="barge_in.happened"):
     """The audio callback granted a barge-in from facts the core had set, and has silenced the loudspeaker."""
 
     voice_began_at: float
 
 
-class PlaybackFlushed(Struct, frozen=True):
+class PlaybackFlushed(Struct, frozen=True, tag="playback.flush_applied"):
     """The loudspeaker fell silent, and sound of generations up to `through` is dropped. Told of every flush: also of
     those that the reader thread (stop key) and the audio callback (barge-in) applied ahead of the core."""
 
     through: int
 
 
-class PlaybackDucked(Struct, frozen=True):
+class PlaybackDucked(Struct, frozen=True, tag="playback.ducked"):
     """The audio callback turned the loudspeaker down by 12 dB for a voice that may become an interruption, or up again
     (R7)."""
 
     ducked: bool
 
 
-class MicClosed(Struct, frozen=True):
+class MicClosed(Struct, frozen=True, tag="mic.close_applied"):
     """The thread that reads keys has closed the gate ahead of the core (mute, R5)."""
 
 
-class UplinkDrained(Struct, frozen=True):
+class UplinkDrained(Struct, frozen=True, tag="mic.drained"):
     """The last sample queued before the mic closed has left (R6: then the commit may go)."""
 
     left: float = 0.0
     """Seconds of sound that still wait (a sound server that stalled, kept words). Above 0, the end is told later."""
 
 
-class MicFlat(Struct, frozen=True):
+class MicFlat(Struct, frozen=True, tag="mic.flat"):
     """Bit-exact zeros for `seconds` from an open mic: a missing permission or a mute switch (R26)."""
 
     seconds: float
@@ -166,15 +166,15 @@ class MicFlat(Struct, frozen=True):
     """What helps on this system."""
 
 
-class MicLive(Struct, frozen=True):
+class MicLive(Struct, frozen=True, tag="mic.live"):
     """Sound comes in again after `MicFlat`."""
 
 
-class MicFileEnded(Struct, frozen=True):
+class MicFileEnded(Struct, frozen=True, tag="mic.file_ended"):
     """A sound file stands in for the microphone and has ended. No rule cares; scripts do."""
 
 
-class DeviceOpened(Struct, frozen=True):
+class DeviceOpened(Struct, frozen=True, tag="device.opened"):
     mic: str
     speaker: str
     echo: str = ""
@@ -186,14 +186,14 @@ class DeviceOpened(Struct, frozen=True):
     """What brought these devices about, where nobody chose them: one is there again, the default changed."""
 
 
-class DeviceLost(Struct, frozen=True):
+class DeviceLost(Struct, frozen=True, tag="device.lost"):
     """No callback for 500 ms, or the stream ended; the audio side reopens by itself (R26)."""
 
     name: str
     reason: str
 
 
-class DeviceMissing(Struct, frozen=True):
+class DeviceMissing(Struct, frozen=True, tag="device.missing"):
     """There is no microphone or no loudspeaker to open. The talk goes on in text."""
 
     reason: str
@@ -201,7 +201,7 @@ class DeviceMissing(Struct, frozen=True):
     part: Literal["microphone", "loudspeaker"] = "microphone"
 
 
-class EchoChanged(Struct, frozen=True):
+class EchoChanged(Struct, frozen=True, tag="echo.changed"):
     """Echo is treated in another way from now on, on the same devices; in the words of `DeviceOpened`."""
 
     echo: str
@@ -209,7 +209,7 @@ class EchoChanged(Struct, frozen=True):
     """Whether talking over the assistant can be noticed; without it the talk is half duplex, whatever was chosen."""
 
 
-class SelfEchoHeard(Struct, frozen=True):
+class SelfEchoHeard(Struct, frozen=True, tag="echo.self_heard"):
     """The loudspeaker, not the user, sets off the voice detection (or would). Comes once per set of devices."""
 
     level_db: float
@@ -270,7 +270,7 @@ class AnswerAskedByHand(Struct, frozen=True):
     event_id: str
 
 
-class AnswerInterrupted(Struct, frozen=True):
+class AnswerInterrupted(Struct, frozen=True, tag="answer.interrupted"):
     """The running answer ends here. `pre_roll` seconds before now are the user's and must reach the server."""
 
     by: Interrupter
@@ -319,7 +319,7 @@ class ConfigurationInForce(Struct, frozen=True):
     """R21: user audio may flow from now on."""
 
 
-class Noticed(Struct, frozen=True):
+class Noticed(Struct, frozen=True, tag="notice"):
     """Something the user should read: what happened, then the next step. Repeats collapse."""
 
     level: Literal["info", "warning", "error"]
@@ -338,7 +338,7 @@ class ToolOffer(Struct, frozen=True):
     policy: ToolPolicy = "ask"
 
 
-class ToolsOffered(Struct, frozen=True):
+class ToolsOffered(Struct, frozen=True, tag="tools.offered"):
     """What can be run here from now on, and all of it: `definitions` is what the session says of it (GA)."""
 
     offers: tuple[ToolOffer, ...]
@@ -354,7 +354,7 @@ class ToolsNoted(Struct, frozen=True):
     level: Literal["info", "warning", "error"] = "warning"
 
 
-class ToolFinished(Struct, frozen=True):
+class ToolFinished(Struct, frozen=True, tag="tool.finished"):
     """A call that was run has ended. `output` goes to the model; `failed` says why it did not work, for the user."""
 
     call_id: str
@@ -368,7 +368,7 @@ class ToolsCalled(Struct, frozen=True):
     call_ids: tuple[str, ...]
 
 
-class ToolMoved(Struct, frozen=True):
+class ToolMoved(Struct, frozen=True, tag="tool.moved"):
     """A call waits for the user's word, runs, or will never be answered (`dropped`, and why)."""
 
     call_id: str
@@ -394,21 +394,21 @@ class TimePassed(Struct, frozen=True):
 
 
 # the client
-class AttendanceChanged(Struct, frozen=True):
+class AttendanceChanged(Struct, frozen=True, tag="attendance.changed"):
     """The client stopped (or went on) showing signs of life; an unattended mic is closed (dead man's switch)."""
 
     attended: bool
 
 
 # the money
-class BudgetNear(Struct, frozen=True):
+class BudgetNear(Struct, frozen=True, tag="budget.near"):
     """US dollars: most of the budget is spent."""
 
     spent: float
     budget: float
 
 
-class BudgetSpent(Struct, frozen=True):
+class BudgetSpent(Struct, frozen=True, tag="budget.spent"):
     """US dollars. `stops`: nothing more may be asked until the user goes on."""
 
     spent: float
@@ -416,7 +416,7 @@ class BudgetSpent(Struct, frozen=True):
     stops: bool = True
 
 
-class BudgetBlind(Struct, frozen=True):
+class BudgetBlind(Struct, frozen=True, tag="budget.blind"):
     """There is a budget in US dollars, and no price for what is used: it cannot be kept."""
 
     budget: float
@@ -424,11 +424,11 @@ class BudgetBlind(Struct, frozen=True):
 
 
 # the line
-class ConnectWanted(Struct, frozen=True):
+class ConnectWanted(Struct, frozen=True, tag="connect.wanted"):
     """Start the session: the first event of every conversation."""
 
 
-class LineStep(Struct, frozen=True):
+class LineStep(Struct, frozen=True, tag="line.step"):
     """One step of connecting is done: offer, signalling, ice, dtls, channel."""
 
     connection: int
@@ -436,7 +436,7 @@ class LineStep(Struct, frozen=True):
     seconds: float
 
 
-class LineOpened(Struct, frozen=True):
+class LineOpened(Struct, frozen=True, tag="line.opened"):
     """The data channel is open. `configured`: the session configuration travelled in the handshake."""
 
     connection: int
@@ -463,7 +463,7 @@ class LineNoted(Struct, frozen=True):
     code: str = ""
 
 
-class LineFailed(Struct, frozen=True):
+class LineFailed(Struct, frozen=True, tag="line.failed"):
     """No line could be opened."""
 
     connection: int
@@ -475,7 +475,7 @@ class LineFailed(Struct, frozen=True):
     retry_after: float | None = None
 
 
-class LineLost(Struct, frozen=True):
+class LineLost(Struct, frozen=True, tag="line.lost"):
     """The line is gone: told by an adapter, or announced by a rule that gives it up (`rolls_over`)."""
 
     connection: int
@@ -486,11 +486,12 @@ class LineLost(Struct, frozen=True):
     """R28: the session's longest time; a new one takes its place at once."""
 
 
-class SendRefused(Struct, frozen=True):
+class SendRefused(Struct, frozen=True, tag="send.refused"):
     """A client event could not leave (closed channel, too large)."""
 
     connection: int
-    type: str
+    client_event: str
+    """Its type."""
     reason: str
     event_id: str = ""
 

@@ -8,7 +8,7 @@ What may be said at an engine's door, as one line of words: `ptt down`, `mute to
 
 Pure: a line and the present state give the user's acts, or what is to be answered.
 
-Commands from clients become acts of the user, checked by name and field. Nothing else can be commanded.
+What a client commands is an act of the user, checked by its type on the link and for its size here.
 """
 
 from __future__ import annotations
@@ -23,12 +23,9 @@ import secrets
 import socket
 import struct
 import sys
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
-from typing import Any, get_args
-
-import msgspec
-from msgspec.structs import fields
+from typing import Any
 
 from voicechat.core.state import State
 from voicechat.core.user_events import (
@@ -39,6 +36,7 @@ from voicechat.core.user_events import (
     MuteChosen,
     RawEventEntered,
     SettingChosen,
+    SettingValue,
     StopPressed,
     TalkPressed,
     TalkReleased,
@@ -54,7 +52,6 @@ from voicechat.engine.link import EventRow
 from voicechat.protocol.hand_written import LONGEST as LONGEST_BY_HAND
 from voicechat.tasks import spawn
 
-COMMANDS: dict[str, type] = {event.__name__: event for event in get_args(UserAct)}
 LONGEST_TEXT = 32_000
 """Characters of one typed message."""
 LONGEST_WISH = 512
@@ -63,34 +60,26 @@ MOST_PARTS = 32
 """Members of a setting's value."""
 
 
-def user_event(name: str, args: Mapping[str, Any]) -> UserAct | str:
-    """The event, or the reason why this is none."""
-    kind = COMMANDS.get(name)
-    if kind is None:
-        return f"{name!r} is not a command"
-    known = {field.name for field in fields(kind)}
-    if unknown := set(args) - known:
-        return f"{name} has no field {sorted(unknown)[0]!r}"
-    try:
-        event: UserAct = msgspec.convert(dict(args), kind)
-    except msgspec.ValidationError as error:
-        return f"{name}: {error}"
-    if isinstance(event, TextEntered | ItemTextEntered) and len(event.text) > LONGEST_TEXT:
-        return f"a message may have {LONGEST_TEXT} characters"
-    if isinstance(event, RawEventEntered) and len(event.text) > LONGEST_BY_HAND:
-        return f"an event written by hand may have {LONGEST_BY_HAND} characters"
-    if isinstance(event, DevicesChosen) and max(len(event.mic), len(event.speaker)) > LONGEST_WISH:
-        return f"a device's name may have {LONGEST_WISH} characters"
-    if isinstance(event, SettingChosen) and (reason := _too_large(event)):
-        return reason
-    return event
+def too_large(act: UserAct) -> str:
+    """Why an act is refused for its size; empty where it is not."""
+    match act:
+        case TextEntered(text=text) | ItemTextEntered(text=text) if len(text) > LONGEST_TEXT:
+            return f"a message may have {LONGEST_TEXT} characters"
+        case RawEventEntered(text=text) if len(text) > LONGEST_BY_HAND:
+            return f"an event written by hand may have {LONGEST_BY_HAND} characters"
+        case DevicesChosen(mic=mic, speaker=speaker) if max(len(mic), len(speaker)) > LONGEST_WISH:
+            return f"a device's name may have {LONGEST_WISH} characters"
+        case SettingChosen(path=path, value=value):
+            return _too_large(path, value)
+        case _:
+            return ""
 
 
-def _too_large(event: SettingChosen) -> str:
+def _too_large(path: str, value: SettingValue) -> str:
     """A setting is a field, not a document."""
-    said = event.value.values() if isinstance(event.value, dict) else event.value
+    said = value.values() if isinstance(value, dict) else value
     parts = [said] if isinstance(said, str) else list(said) if isinstance(said, Iterable) else []
-    if len(event.path) > LONGEST_WISH or len(parts) > MOST_PARTS:
+    if len(path) > LONGEST_WISH or len(parts) > MOST_PARTS:
         return f"a setting has a path of at most {LONGEST_WISH} characters and at most {MOST_PARTS} parts"
     if sum(len(part) for part in parts if isinstance(part, str)) > LONGEST_TEXT:
         return f"a setting may have {LONGEST_TEXT} characters"
@@ -148,9 +137,9 @@ def understood(line: str, state: State, shown: View) -> Obeyed | Refused:
             is_needed = shown.reply.state in UNDER_WAY or state.tools.calls or state.responses.wanted
             return Obeyed((StopPressed(),), "stopped" if is_needed else "nothing to stop")
         case "say" if rest:
-            text = unescaped(rest)
-            event = user_event("TextEntered", {"text": text})
-            return Refused(event) if isinstance(event, str) else Obeyed((TextEntered(text),), "sent")
+            typed = TextEntered(unescaped(rest))
+            reason = too_large(typed)
+            return Refused(reason) if reason else Obeyed((typed,), "sent")
         case "end" if not rest:
             return Obeyed((EndAsked(),), "ended")
         case "status":

@@ -27,7 +27,7 @@ from voicechat.core.tool_turns import ARROW
 from voicechat.core.view import TurnView, View, as_line
 from voicechat.core.viewing import turn_views, view
 from voicechat.engine.assemble import Talk
-from voicechat.engine.control import UNDER_WAY, user_event
+from voicechat.engine.control import UNDER_WAY, too_large
 from voicechat.engine.eventlog import EventLog
 from voicechat.engine.link import EventRow
 from voicechat.engine.problems import Problems
@@ -151,11 +151,11 @@ class Debugger:
     # What is said
 
     async def _say(self, text: str, deadline: float) -> Result:
-        event = user_event("TextEntered", {"text": text})
-        if isinstance(event, str):
-            return self._report("refused", event)
+        typed = did.TextEntered(text)
+        if reason := too_large(typed):
+            return self._report("refused", reason)
         known = {turn.key for turn in self._turns()}
-        self.talk.session.tell(did.TextEntered(text))
+        self.talk.session.tell(typed)
         await asyncio.sleep(0)  # the act is queued before this; from here on the state has it
         return self._report(*await self._until_at_rest(lambda turn: turn.key not in known, deadline))
 
@@ -287,10 +287,13 @@ class Debugger:
     async def _set(self, field: str, value: object, deadline: float) -> Result:
         if (path := ELSEWHERE.get(field, "").removeprefix("session.")) and path != field:
             return _result("usage", f"the field {field} is {path}")
-        event = user_event("SettingChosen", {"path": field, "value": value})
-        if not isinstance(event, did.SettingChosen):
-            return _result("usage", str(event))
-        self.talk.session.tell(event)
+        try:
+            chosen = msgspec.convert({"path": field, "value": value}, did.SettingChosen)
+        except msgspec.ValidationError as error:
+            return _result("usage", f"this is no value of a field: {error}")
+        if reason := too_large(chosen):
+            return _result("usage", reason)
+        self.talk.session.tell(chosen)
         await asyncio.sleep(0)
         answered = await self._until(lambda: field not in self._unanswered(), deadline)
         config, lost = self._state.configuration, self._lost()

@@ -149,7 +149,7 @@ class EngineProcess:
     def send(self, event: UserAct) -> None:
         """Tell the engine what the user did. A dead engine has said goodbye already; nothing is raised."""
         self._count += 1
-        self._post(Command(self._count, type(event).__name__, msgspec.structs.asdict(event)))
+        self._post(Command(self._count, event))
 
     def restart(self) -> None:
         """Spawn another engine, which continues the conversation."""

@@ -13,14 +13,14 @@ from typing import Any, Literal
 import msgspec
 
 from voicechat import __version__
-from voicechat.core.user_events import EchoMode
+from voicechat.core.user_events import EchoMode, UserAct
 from voicechat.core.view import TurnView, View
 from voicechat.insight.metrics.ledger import Figures
 
 WishFrom = Literal["system", "settings", "remembered", "chosen"]
 """Who wished for a device: nobody; a flag, the environment or the configuration; a choice, earlier or in this talk."""
 MAX_FRAME = 16 * 1024 * 1024
-LINK_VERSION = 1
+LINK_VERSION = 2
 
 
 class Received(msgspec.Struct, frozen=True):
@@ -323,11 +323,10 @@ class ClientHello(msgspec.Struct, frozen=True, tag_field="kind", tag="hello"):
 
 
 class Command(msgspec.Struct, frozen=True, tag_field="kind", tag="command"):
-    """`name` is the class name of a user's act (`core.user_events.UserAct`), `args` its fields."""
+    """What the user did."""
 
     id: int
-    name: str
-    args: dict[str, Any] = {}
+    act: UserAct
 
 
 class Ping(msgspec.Struct, frozen=True, tag_field="kind", tag="ping"):

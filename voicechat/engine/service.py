@@ -23,7 +23,7 @@ from voicechat.core.view import View
 from voicechat.core.viewing import view
 from voicechat.engine.assemble import Talk
 from voicechat.engine.audience import Audience
-from voicechat.engine.control import Control, user_event
+from voicechat.engine.control import Control, too_large
 from voicechat.engine.debugging import Debugger
 from voicechat.engine.eventlog import EventLog
 from voicechat.engine.figures import METRICS, BitRate
@@ -277,23 +277,24 @@ class Service(PipeServer):
         talk = self._talk
         if talk is None:
             return
-        if command.name == "StopPressed":
-            talk.path.flush()
-        elif command.name == "MuteChosen" and command.args.get("muted"):
-            talk.path.close_mic(drop=True, is_told=True)
+        match command.act:
+            case on.StopPressed():
+                talk.path.flush()
+            case on.MuteChosen(muted=True):
+                talk.path.close_mic(drop=True, is_told=True)
 
     def _obey(self, command: Command) -> str:
         if self._talk is None:
             return "the conversation has not started yet"
-        event = user_event(command.name, command.args)
-        if isinstance(event, str):
-            return event
-        if isinstance(event, RecordingToggled):
+        act = command.act
+        if reason := too_large(act):
+            return reason
+        if isinstance(act, RecordingToggled):
             return self._taping.toggle() if self._taping is not None else ""
-        if isinstance(event, SoundWish):
-            self._talk.desk.obey(event)
+        if isinstance(act, SoundWish):
+            self._talk.desk.obey(act)
         else:
-            self._talk.session.tell(event)
+            self._talk.session.tell(act)
         return ""
 
 

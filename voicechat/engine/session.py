@@ -34,7 +34,7 @@ from voicechat.journal.entry import TRANSLATED, Happening, Watch
 from voicechat.protocol.codec import Decoded, decode_server, encode
 from voicechat.protocol.dialects import DialectName
 from voicechat.protocol.server_events import ServerEvent
-from voicechat.protocol.wire import type_of
+from voicechat.protocol.wire import WireEvent, type_of
 from voicechat.tasks import sentence, spawn
 
 OpenLine = Callable[[do.Connect, LineListener, Tell], Awaitable[tuple[Line, on.LineOpened]]]
@@ -313,84 +313,27 @@ class Listener:
         self._tell(on.LineNoted(self._number, text, code))
 
 
-EVENT_NAMES: dict[type, str] = {
-    on.TalkPressed: "talk.pressed",
-    on.TalkReleased: "talk.released",
-    on.TalkRejoined: "talk.rejoined",
-    on.TalkTapped: "talk.latched",
-    on.FocusLost: "focus.lost",
-    on.MuteChosen: "mute.chosen",
-    on.PauseToggled: "pause.toggled",
-    on.TurnModeChosen: "turn_mode.chosen",
-    on.BargeInChosen: "barge_in.chosen",
-    on.SettingChosen: "setting.chosen",
-    on.PresetChosen: "preset.chosen",
-    on.SettingUndone: "setting.undone",
-    on.StopPressed: "stop.pressed",
-    on.AgainPressed: "again.pressed",
-    on.TextEntered: "text.entered",
-    on.EndAsked: "end.asked",
-    on.NewAsked: "new.asked",
-    on.AttendanceChanged: "attendance.changed",
-    on.GoOnChosen: "go_on.chosen",
-    on.BudgetNear: "budget.near",
-    on.BudgetSpent: "budget.spent",
-    on.BudgetBlind: "budget.blind",
-    on.ToolsOffered: "tools.offered",
-    on.ToolAllowed: "tool.allowed",
-    on.ToolDenied: "tool.denied",
-    on.ToolFinished: "tool.finished",
-    on.TurnTranslated: "translation",
-    on.SideNoted: "side.noted",
-    on.ToolMoved: "tool.moved",
-    on.AssistantHeard: "assistant.audible",
-    on.AssistantFellSilent: "assistant.silent",
-    on.VoiceBegan: "voice.began",
-    on.VoiceEnded: "voice.ended",
-    on.BargeInHappened: "barge_in.happened",
-    on.PlaybackFlushed: "playback.flush_applied",
-    on.MicClosed: "mic.close_applied",
-    on.PlaybackDucked: "playback.ducked",
-    on.UplinkDrained: "mic.drained",
-    on.MicFlat: "mic.flat",
-    on.MicLive: "mic.live",
-    on.MicFileEnded: "mic.file_ended",
-    on.DeviceOpened: "device.opened",
-    on.DeviceLost: "device.lost",
-    on.DeviceMissing: "device.missing",
-    on.EchoChanged: "echo.changed",
-    on.SelfEchoHeard: "echo.self_heard",
-    on.ConnectWanted: "connect.wanted",
-    on.LineStep: "line.step",
-    on.LineOpened: "line.opened",
-    on.LineFailed: "line.failed",
-    on.LineLost: "line.lost",
-    on.SendRefused: "send.refused",
-    on.AnswerInterrupted: "answer.interrupted",
-    on.Noticed: "notice",
-}
-EFFECT_NAMES: dict[type, str] = {
-    do.OpenMic: "mic.opened",
-    do.CloseMic: "mic.closed",
-    do.SilencePlayback: "playback.flushed",
-    do.BeginPlayback: "playback.began",
-    do.Connect: "line.connecting",
-    do.HangUp: "line.hanging_up",
-    do.RunTool: "tool.run",
-    do.DropTools: "tools.dropped",
-}
 PRIVATE = ("session", "definitions")
-RENAMED = {"type": "client_event"}
-"""A field of ours must not hide the name of the event."""
+SHOWN_OTHERWISE = (
+    on.RawEventEntered,
+    on.ItemDeletionAsked,
+    on.ItemTruncationAsked,
+    on.ItemRetrievalAsked,
+    on.ItemTextEntered,
+    on.VolumeChosen,
+    on.DeafenChosen,
+    WireEvent,
+)
+"""What has its own form on the wire, or is seen in what it sets."""
 
 
 def described(happening: AnyEvent | Effect) -> dict[str, Any] | None:
-    """The local event of a core event or effect; None for what has its own form on the wire or says nothing new."""
-    name = EVENT_NAMES.get(type(happening)) or EFFECT_NAMES.get(type(happening))
-    if name is None:
+    """The local event of a core event or effect, by its tag; None for what is shown otherwise or says nothing new."""
+    name = happening.__struct_config__.tag
+    if name is None or isinstance(happening, SHOWN_OTHERWISE):
         return None
     details = structs.asdict(happening)
-    return {"type": name} | {RENAMED.get(key, key): value for key, value in details.items() if key not in PRIVATE}
+    return {"type": name} | {key: value for key, value in details.items() if key not in PRIVATE}
 
 
 STUCK_WAIT = 1.0

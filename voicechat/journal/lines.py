@@ -104,8 +104,8 @@ def input_line(event: Event, now: float, t: float) -> dict[str, Any]:
         if event.translated is not None:
             told["event"] = without_audio(event.translated)
     else:
-        told = msgspec.to_builtins(event)
-    return {"t": round(t, 6), "at": now, "input": {"type": type(event).__name__} | renamed(finite(told))}
+        told = fields_of(event)
+    return {"t": round(t, 6), "at": now, "input": {"type": type(event).__name__} | finite(told)}
 
 
 def effect_line(effect: Effect, t: float) -> dict[str, Any]:
@@ -118,7 +118,7 @@ def effect_as_plain(effect: Effect) -> dict[str, Any]:
     if isinstance(effect, WireEvent):
         event: dict[str, Any] = msgspec.to_builtins(effect)
         return event
-    plain: dict[str, Any] = {"type": type(effect).__name__} | renamed(msgspec.to_builtins(effect))
+    plain = {"type": type(effect).__name__} | fields_of(effect)
     if isinstance(effect, do.SendByHand):
         plain["text"] = f"<{len(effect.text)} characters>"  # the event itself is the next line of the tape
     return plain
@@ -150,8 +150,11 @@ def finite(fields: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def renamed(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """A field of ours called `type` must not hide the name of the record."""
+def fields_of(record: Event | Effect) -> dict[str, Any]:
+    """A record's fields as JSON has them. One called `type` must not hide the name of the record."""
+    fields: dict[str, Any] = msgspec.to_builtins(record)
+    if record.__struct_config__.tag is not None:
+        del fields["type"]
     return {"type_" if name == "type" else name: value for name, value in fields.items()}
 
 
@@ -183,7 +186,8 @@ def input_of(told: Mapping[str, Any], wire: Mapping[str, Any] | None) -> Event:
         if wire is None:
             raise TapeError("a server event is missing on the tape", hint="it was cut or edited")
         return on.Received(int(number_within(told.get("connection"), 0, 1e9) or 0), server_event(wire))
-    fields = {("type" if key == "type_" else key): value for key, value in told.items() if key != "type"}
+    before = {"type_": "client_event"}  # so `SendRefused` had it on tapes before version 3
+    fields = {before.get(key, key): value for key, value in told.items() if key != "type"}
     try:
         has_names = any(value in NO_NUMBERS for value in fields.values() if isinstance(value, str))
         event: Event = msgspec.convert(fields, kind, strict=not has_names)

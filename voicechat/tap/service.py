@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from voicechat.config.settings import from_plain
 from voicechat.core.policy import TurnPolicy
 from voicechat.core.state import State
+from voicechat.core.user_events import RawEventEntered
 from voicechat.core.view import ConnectionView, Lamp, MicView, View
 from voicechat.core.viewing import view
 from voicechat.engine.eventlog import EventLog
@@ -182,6 +183,6 @@ class TapService(PipeServer):
     def _obey(self, command: Command) -> str:
         if self._sideband is None:
             return ONLY_A_TAP
-        if command.name != "RawEventEntered":
+        if not isinstance(command.act, RawEventEntered):
             return ONLY_ATTACHED
-        return self._sideband.send(str(command.args.get("text", "")))
+        return self._sideband.send(command.act.text)

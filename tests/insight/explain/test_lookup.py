@@ -14,8 +14,10 @@ from openai.types import live
 
 from tests.support.each import each
 from voicechat.cli.topics import CLIENTS
+from voicechat.core.effects import Effect
+from voicechat.core.events import AnyEvent
 from voicechat.core.rules.server_errors import HARMLESS
-from voicechat.engine.session import EFFECT_NAMES, EVENT_NAMES
+from voicechat.engine.session import SHOWN_OTHERWISE
 from voicechat.insight.explain.lookup import everything, lookup, nearest
 from voicechat.insight.refusals import AUTH, CODES as FAILURE_CODES, EXPIRED_TOKEN, RATE
 from voicechat.insight.run import CODES
@@ -77,7 +79,8 @@ def types_of_live() -> set[str]:
     return found - {"response.completed"}
 
 
-OURS = {*EVENT_NAMES.values(), *EFFECT_NAMES.values(), "engine.defect"}
+RECORDS = [kind for kind in get_args(AnyEvent | Effect) if not issubclass(kind, SHOWN_OTHERWISE)]
+OURS = {kind.__struct_config__.tag for kind in RECORDS} - {None} | {"engine.defect"}
 EXPLAINED = [
     *(
         (name, name, "client event" if name in CLIENT_EVENTS else "server event")

@@ -302,7 +302,7 @@ def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> R
             return undone(state, now, policy)
         case ToolsOffered():
             return tools_offered(state, event, now)
-        case SendRefused(type="session.update", reason=reason) if config.asked_at is not None:
+        case SendRefused(client_event="session.update", reason=reason) if config.asked_at is not None:
             if (answered := refused(state, "", reason, now)) is not None:
                 return answered
             return _given_up(state, now, f"The settings could not be sent: {reason}.")

@@ -61,7 +61,7 @@ def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> R
             return _inserted(state, event)
         case Received(event=ServerError(error=error)) if is_mine(state, error.event_id):
             return _refused_by_service(state, error)
-        case SendRefused(event_id=event_id, type=kind, reason=reason) if is_mine(state, event_id):
+        case SendRefused(event_id=event_id, client_event=kind, reason=reason) if is_mine(state, event_id):
             if is_asking(state, event_id):
                 return NOTHING  # the slot is freed and told by the rule that owns it
             return _told(f"{kind} was not sent: {reason}.")

@@ -44,7 +44,7 @@ def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> R
             return _told(error.message or error.code or "an error without words", error.code or error.type or "")
         case SendRefused(event_id=event_id) if is_mine(state, event_id):
             return NOTHING
-        case SendRefused(type=kind, reason=reason) if kind not in ("response.create", "session.update"):
+        case SendRefused(client_event=kind, reason=reason) if kind not in ("response.create", "session.update"):
             return _told(f"{kind} could not be sent: {reason}", "send_refused")
         case _:
             return NOTHING
