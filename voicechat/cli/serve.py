@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from voicechat import exit_codes
 from voicechat.cli.printing import say
@@ -27,9 +27,6 @@ from voicechat.journal.server_side import PlayHouse, scripts_of
 from voicechat.journal.source import open_source
 from voicechat.local_server.session import House, Observed, load_senses
 from voicechat.tasks import ended_by_signal, report, ticks
-
-if TYPE_CHECKING:
-    from voicechat.engine.otlp import SessionTrace
 
 CHECKS = "problem checks"
 TICK = 0.25
@@ -117,8 +114,8 @@ async def _serve(options: ServeOptions, tape: Path | None, settings: Settings) -
     _narrate(server.base_url, about, options.fault)
     try:
         async for _ in ticks(ended, None if traces is None else TICK):
-            if traces is not None:
-                traces.tick()
+            for tick in tuple(traces.ticks) if traces is not None else ():
+                tick(time.monotonic())
     finally:
         await server.stop()
         if traces is not None:
@@ -131,7 +128,8 @@ class Traces:
     def __init__(self, settings: Settings) -> None:
         from voicechat.engine.otlp import OtlpExporter  # most servers have none
 
-        self._running: list[tuple[Callable[[float], None], SessionTrace]] = []
+        self.ticks: list[Callable[[float], None]] = []
+        """Of the sessions that go on."""
         self.exporter = OtlpExporter(settings, say)
 
     def observe(self) -> Observed:
@@ -139,30 +137,28 @@ class Traces:
         from voicechat.engine.problems import Problems
         from voicechat.tap.session import Reader
 
-        now = time.monotonic()
+        now, numbers, reader = time.monotonic(), itertools.count(), Reader(())
         observers = Observers(lambda name: say(f"The {name} stopped after an error; the session goes on."))
         problems = Problems(lambda finding: None)
         problems.start_at(now)
         trace = self.exporter.trace(observers, problems, "serve", "voicechat", now)
         observers.add(CHECKS, lambda happening: problems.watch(happening, next(numbers)))
-        running, numbers, reader = (observers.guarded(CHECKS, problems.tick), trace), itertools.count(), Reader(())
-        self._running.append(running)
+        check = observers.guarded(CHECKS, problems.tick)
+
+        def tick(now: float) -> None:
+            check(now)
+            trace.tick(now)
 
         def tell(direction: Literal["in", "out", "local"], text: str) -> None:
             at = time.monotonic()
             if direction != "local":
                 observers(Happening(at, direction, reader.event(text.encode("utf-8", "replace")), len(text)))
-            elif running in self._running:
-                self._running.remove(running)
+            elif tick in self.ticks:
+                self.ticks.remove(tick)
                 trace.end(at)
 
+        self.ticks.append(tick)
         return tell
-
-    def tick(self) -> None:
-        now = time.monotonic()
-        for check, trace in self._running:
-            check(now)
-            trace.tick(now)
 
 
 def _narrate(base_url: str, about: str, fault: str) -> None:

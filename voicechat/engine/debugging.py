@@ -44,10 +44,6 @@ QUIET = 3.0
 """Seconds in which nothing is under way after you spoke: then no response will come."""
 BEGINS_WITHIN = 5.0
 """Seconds within which a given sound must be heard."""
-LONGEST_WAIT = 600.0
-MOST_EVENTS = 500
-LONGEST_REASON = 1_000
-"""Characters of why a call was denied; the model is told."""
 WORKING = (*UNDER_WAY, "listening", "waiting")
 WORDS = (".output_text.delta", ".output_audio_transcript.delta", ".text.delta", ".audio_transcript.delta")
 MARKS = ("first_text", "first_sound", "response_done", "ended")
@@ -117,7 +113,7 @@ class Debugger:
     async def _answer(self, line: str) -> Result:
         try:
             request = msgspec.json.decode(line.encode(), type=dict[str, Any])
-            wait = min(max(float(request.get("timeout", 60.0)), 0.0), LONGEST_WAIT)
+            wait = float(request.get("timeout", 60.0))
         except (msgspec.MsgspecError, TypeError, ValueError) as error:
             return _result("usage", f"no request: {error}")
         deadline = self.talk.clock() + wait
@@ -261,7 +257,7 @@ class Debugger:
 
     def _events(self, most: int, after: int, prefix: str) -> Result:
         rows = (row for row in reversed(self.log.recent) if row.seq > after and row.type.startswith(prefix))
-        found = list(islice(rows, min(max(most, 0), MOST_EVENTS)))[::-1]
+        found = list(islice(rows, max(most, 0)))[::-1]
         return _result("done") | {"events": [_event(row) for row in found]}
 
     def _why(self) -> Result:
@@ -312,7 +308,7 @@ class Debugger:
         waiting = [ask.call_id for ask in self._shown().asked]
         if call not in waiting:
             return _result("usage", f"no call {call[:60]!r} waits; waiting: {', '.join(waiting) or 'none'}")
-        self.talk.session.tell(did.ToolAllowed(call) if allow else did.ToolDenied(call, reason[:LONGEST_REASON]))
+        self.talk.session.tell(did.ToolAllowed(call) if allow else did.ToolDenied(call, reason))
         return self._status("done")
 
     # What is so

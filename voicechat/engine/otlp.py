@@ -31,8 +31,6 @@ FLUSH = 1.0
 """Seconds the last spans may take; the engine has 1.5 in all before its client ends it."""
 PROBE = 2.0
 """Seconds in which a collector must answer the empty request at the start."""
-LOOK = 0.5
-"""Seconds between looks for turns that are over."""
 
 
 class _Exporter(OTLPSpanExporter):
@@ -89,7 +87,7 @@ class SessionTrace:
     """One session's spans: it watches with the other observers, and is told when time has passed. Event loop only."""
 
     def __init__(self, spans: SessionSpans, observers: Observers, problems: Problems, at: float) -> None:
-        self._spans, self._problems, self._started_at, self._due_at = spans, problems, at, 0.0
+        self._spans, self._problems, self._started_at = spans, problems, at
         observers.add(TRACES, self._watch)
         self.tick = observers.guarded(TRACES, self._tick)
         self.end = observers.guarded(TRACES, self._end)
@@ -100,10 +98,8 @@ class SessionTrace:
         self._spans.feed(happening.at - self._started_at, happening.dir, event)
 
     def _tick(self, now: float) -> None:
-        if now >= self._due_at:
-            self._due_at = now + LOOK
-            self._spans.found(self._problems.findings)
-            self._spans.finish_turns(now - self._started_at)
+        self._spans.found(self._problems.findings)
+        self._spans.finish_turns(now - self._started_at)
 
     def _end(self, now: float) -> None:
         self._spans.found(self._problems.findings)
