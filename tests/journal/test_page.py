@@ -26,7 +26,6 @@ from voicechat.journal.past_talk import (
     as_subtitles,
     as_text,
     read_talk,
-    stamp,
     transcript_of,
 )
 
@@ -210,9 +209,9 @@ def test_words_that_look_like_markdown_stay_words() -> None:
 
 
 def test_subtitles_have_numbers_times_and_both_sides_without_unheard_text() -> None:
-    you = TranscriptLine("you", 61.25, 62.5, "Hello\nthere", 11)
+    you = TranscriptLine("you", 1.25, 2.9996, "Hello\nthere", 11)
     told = as_subtitles(story(you, CUT, TranscriptLine("note", 7.0, 7.0, "The connection was lost.", 18)))
-    assert told.startswith("1\n00:01:01,250 --> 00:01:02,500\nYou: Hello there\n\n2\n00:00:03,000 --> ")
+    assert told.startswith("1\n00:00:01,250 --> 00:00:03,000\nYou: Hello there\n\n2\n00:00:03,000 --> ")
     assert "or that" not in told and "line was lost" not in told
 
 
@@ -226,8 +225,11 @@ def test_the_head_names_model_voice_and_length() -> None:
     assert as_text(story()).startswith("a talk · 2026-11-21T10:00:00+00:00 · openai some-model marin · 1:15 min")
 
 
-def test_a_stamp_carries_over() -> None:
-    assert stamp(3599.9996) == "01:00:00,000"
+def test_a_long_answer_is_told_in_subtitles_that_can_be_read() -> None:
+    words = " ".join(["an answer of many words"] * 12)
+    lines = as_subtitles(story(TranscriptLine("assistant", 3590.0, 3620.0, words, len(words)))).splitlines()
+    assert "01:00:00,000" <= lines[-3][:12] and max(map(len, lines)) <= 60
+    assert sum("-->" in line for line in lines) > 3
 
 
 # A tape is told as who said what, when, and how much of it was heard

@@ -11,9 +11,11 @@ from dataclasses import asdict
 
 from voicechat.audio.device_watch import DeviceWatch
 from voicechat.audio.devices import Device, DeviceList, list_devices
+from voicechat.cli.printing import columns, print_json
 from voicechat.config.locations import device_names_file
 from voicechat.config.private_file import write_private
 from voicechat.exit_codes import AUDIO, DONE
+from voicechat.ui.sanitise import clean
 
 _WIDEST_NAME = 44
 _WIDEST_HOST = 14
@@ -48,7 +50,7 @@ def devices_command(as_json: bool = False, watch: bool = False, *, changes: Chan
     devices = list_devices()
     _keep_names(devices)
     if as_json:
-        print(json.dumps(asdict(devices), ensure_ascii=False))
+        print_json(asdict(devices))
     else:
         _print_tables(devices)
     return AUDIO if devices.is_portaudio_missing else DONE
@@ -66,7 +68,7 @@ def _print_changes(lists: Iterable[DeviceList], *, as_json: bool) -> int:
     before: DeviceList | None = None
     for devices in lists:
         if as_json:
-            print(json.dumps(asdict(devices), ensure_ascii=False), flush=True)
+            print_json(asdict(devices))
         elif before is None:
             _print_tables(devices)
             print("Watching; Ctrl+C ends.", flush=True)
@@ -87,11 +89,11 @@ def changed_lines(before: DeviceList, now: DeviceList) -> list[str]:
         ("loudspeaker", before.outputs, now.outputs),
     ):
         there, were = {device.name for device in new}, {device.name for device in old}
-        lines += [f"- {word}  {_clean(device.name)}" for device in old if device.name not in there]
-        lines += [f"+ {word}  {_clean(device.name)}" for device in new if device.name not in were]
+        lines += [f"- {word}  {clean(device.name, one_line=True)}" for device in old if device.name not in there]
+        lines += [f"+ {word}  {clean(device.name, one_line=True)}" for device in new if device.name not in were]
         default = _default_title(new)
         if default and default != _default_title(old):
-            lines.append(f"* {word}  {_clean(default)} is the default now")
+            lines.append(f"* {word}  {clean(default, one_line=True)} is the default now")
     return lines
 
 
@@ -106,8 +108,8 @@ def _print_tables(devices: DeviceList) -> None:
     ):
         if ends:
             print(f"{title}  (choose with {option} NUMBER or a part of the name; * is the default)")
-            for device in ends:
-                print(_row(device))
+            for device, line in zip(ends, columns(map(_row, ends), right=(2, 3)), strict=True):
+                print(f"{line}\n        {device.note}" if device.note else line)
             print()
     if devices.problem:
         print(devices.problem[0].upper() + devices.problem[1:] + ".", file=sys.stderr)
@@ -116,17 +118,8 @@ def _print_tables(devices: DeviceList) -> None:
         print("The sound server chooses what is behind these: pavucontrol or `pactl set-default-source NAME`.")
 
 
-def _row(device: Device) -> str:
+def _row(device: Device) -> tuple[str, ...]:
     mark = "*" if device.is_default else " "
-    name = _clean(device.name + (f" → {device.stands_for}" if device.stands_for else ""))[:_WIDEST_NAME]
-    host = _clean(device.host)[:_WIDEST_HOST]
-    channels = f"{device.channels} ch"
-    row = f" {mark} {device.index:>3}  {name:<{_WIDEST_NAME}}  {device.rate:>6} Hz  {channels:>5}  {host}"
-    return f"{row}\n        {device.note}" if device.note else row
-
-
-def _clean(text: str) -> str:
-    """Names come from hardware and other programs, so they are cleaned like any text from outside."""
-    from voicechat.ui.sanitise import clean
-
-    return clean(text, one_line=True)
+    name = device.name + (f" → {device.stands_for}" if device.stands_for else "")
+    facts = (f"{device.rate} Hz", f"{device.channels} ch", device.host[:_WIDEST_HOST])
+    return f" {mark} {device.index:>3}", name[:_WIDEST_NAME], *facts

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 from voicechat.ui.sanitise import clean
@@ -52,9 +52,9 @@ def progress(after: float = 0.0) -> Callable[..., None]:
     return tell
 
 
-def columns(rows: Sequence[Sequence[str]], *, head: Sequence[str] = (), right: Collection[int] = ()) -> Iterator[str]:
+def columns(rows: Iterable[Sequence[str]], *, head: Sequence[str] = (), right: Collection[int] = ()) -> Iterator[str]:
     """A line for each row, every column as wide as its widest cell, below names and a rule; empty ones are left out."""
-    table = [[clean(cell, one_line=True) for cell in row] for row in ([head] if head else []) + list(rows)]
+    table = [[clean(cell, one_line=True) for cell in row] for row in [*([head] if head else []), *rows]]
     widths = [max(map(len, cells)) for cells in zip(*table, strict=True)]
     for number, row in enumerate(table):
         cells = [

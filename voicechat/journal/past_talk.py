@@ -27,6 +27,8 @@ from voicechat.journal.redaction import ABOUT_TAPE, RedactedSource
 from voicechat.journal.rerun import last_state
 from voicechat.journal.source import Source, open_source
 from voicechat.journal.tape import Tape
+from voicechat.transcription.formats import Result, rendered
+from voicechat.transcription.transcript import Passage
 from voicechat.ui.history import History
 
 if TYPE_CHECKING:
@@ -163,15 +165,12 @@ def as_text(transcript: Transcript) -> str:
 
 def as_subtitles(transcript: Transcript) -> str:
     """SubRip: both sides, where they were heard; notes and tools are not."""
-    spoken = [line for line in transcript.lines if line.who in ("you", "assistant") and line.said.strip()]
-    return "\n".join(_subtitle(number, line) for number, line in enumerate(spoken, 1))
-
-
-def stamp(seconds: float, mark: str = ",") -> str:
-    """`00:01:02,345`."""
-    whole = round(seconds * 1000)
-    minutes, rest = divmod(whole, 60_000)
-    return f"{minutes // 60:02}:{minutes % 60:02}:{rest // 1000:02}{mark}{rest % 1000:03}"
+    spoken = tuple(
+        Passage(line.t, max(line.until, line.t + SHORTEST_SUBTITLE), line.said, NAMES[line.who])
+        for line in transcript.lines
+        if line.who in ("you", "assistant") and line.said.strip()
+    )
+    return rendered(Result("", spoken), "srt")
 
 
 def clock(seconds: float) -> str:
@@ -216,11 +215,6 @@ def _asides(line: TranscriptLine) -> str:
 
 def _failed(line: TranscriptLine) -> str:
     return f" (failed: {line.failed})" if line.failed else ""
-
-
-def _subtitle(number: int, line: TranscriptLine) -> str:
-    until = max(line.until, line.t + SHORTEST_SUBTITLE)
-    return f"{number}\n{stamp(line.t)} --> {stamp(until)}\n{NAMES[line.who]}: {' '.join(line.said.split())}\n"
 
 
 def _escaped(text: str) -> str:
