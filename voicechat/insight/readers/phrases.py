@@ -151,7 +151,8 @@ MIC_OPENED = pattern(
 MIC_CLOSED = pattern(
     CLOSED + GAP + MICROPHONE,
     MICROPHONE + GAP + CLOSED,
-    r"🔇|\bmic(?:rophone)? (?:is )?(?:now )?off\b|マイク(?:を|が)?(?:オフ|停止|無効|ミュート)",
+    r"🔇\W*(?:$|mut|mic|静|audio|track|input|gat)",
+    r"\bmic(?:rophone)? (?:is )?(?:now )?off\b|マイク(?:を|が)?(?:オフ|停止|無効|ミュート)",
     _ELSEWHERE + r"(?:aus|stumm\w{0,10}|zu|deaktiviert|coupé|désactivé|fermé|cerrado|silenciado|apagado|desligado)\b",
 )
 MIC_SET = Phrase(

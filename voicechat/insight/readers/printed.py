@@ -109,7 +109,9 @@ _PLAIN = re.compile(r"[\[(\x1b=#*\\]")
 """Signs of a tag, of colours or of a program before an event."""
 _CLOSES = re.compile(r"[}\])]")
 _OBJECT = re.compile(r"[{\[]|\b[A-Z][A-Za-z]{2,60}\((?=\w{1,40}[=:])")
-_HAPPENED = re.compile(r"\.(?:[a-z]+ed|done|delta|in_progress|update|create|cancel|commit|clear|append|delete)$")
+_HAPPENED = re.compile(
+    r"\.(?!speed)(?:[a-z]+ed|done|delta|in_progress|update|create|cancel|commit|clear|append|delete)$"
+)
 """How names of events end that no table knows; `session.tools` is a field."""
 _STREAM = re.compile(
     r"\b(?:session|conn(?:ection)?|call(?:Sid)?|sid|job)(?:[-_ ]?id)?[=#]\s?(?!call_)([\w-]*\d[\w-]*)", re.I
