@@ -64,7 +64,7 @@ FOLLOWS_FROM: dict[str, tuple[str, ...]] = {
     "segments-too-short": ("cancelled-at-birth", "empty-transcript", "duplicate-create", "active-response-conflict"),
     "barge-in-too-eager": ("cancelled-at-birth", "empty-transcript"),
     "empty-transcript": ("cancelled-at-birth",),
-    "transcription-off": ("no-response:client", "no-response:server", "transcription-late"),
+    "transcription-off": ("no-response:client", "no-response:server", "no-response:nobody", "transcription-late"),
     "transcription-failed": ("no-response", "transcription-late"),
     "transcription-late": ("slow-first-sound", "no-response"),
     "empty-commit": ("no-response",),

@@ -121,8 +121,8 @@ GA_ONLY = {"audio", "output_modalities"}
 """Fields that every GA service has: who refuses them speaks beta."""
 BETA_OF_RESPONSES = {"response.modalities", "response.voice", "response.output_audio_format"}
 """Fields of response.create that GA keeps elsewhere."""
-REFUSING = ("invalid_", "missing_", "unknown_", "unsupported_")
-"""How codes of a request begin that could not be taken."""
+REFUSING = re.compile(r"invalid|missing|unknown|unsupported|not_found|not_supported")
+"""Words in codes of a request that could not be taken."""
 HARMLESS = {"input_audio_buffer_clear_empty"}
 """Refusals that change nothing and need no finding."""
 MOST_WRAPPERS = 3
@@ -237,7 +237,7 @@ def problem_of(failure: Failure, model: SessionModel) -> str:
     ):
         return "dialect-mismatch"
     if failure.told_by == "error" and failure.kind in ("invalid_request_error", "") and failure.code not in HARMLESS:
-        if failure.param or failure.code.startswith(REFUSING):
+        if failure.param or REFUSING.search(failure.code):
             return "client-event-refused"
     return "response-failed" if failure.told_by == "response.done" or failure.kind == "server_error" else ""
 

@@ -529,8 +529,10 @@ class SessionModel:
         self._note(record)
 
     def _committed(self, record: Record) -> None:
-        segment = self._segment(record)
-        segment.committed = record.mark(segment.item)
+        segment, mark = self._segment(record), record.mark(text(record.event, "item_id"))
+        if not segment.item and segment.committed and not near(segment.committed, mark, AT_ONCE, 1):
+            segment = self._another(record)  # a log that leaves the ids out
+        segment.committed = mark
         if "transcript" in record.event:  # printed with it
             segment.transcript, segment.transcribed = text(record.event, "transcript", 2_000), segment.committed
         self._note(record)

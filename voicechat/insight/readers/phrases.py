@@ -246,7 +246,8 @@ LOST = pattern(
     r"(?:connection|socket)\w{0,12} (?:was |is |has )?(?:been )?(?:closed|terminated) "
     r"(?:unexpectedly|abnormally|by (?:the )?(?:peer|remote|server))|\bshutdown by (?:the )?(?:remote|peer)",
     r"\bsocket (?:read |write )?error\b|\bread error on|received session close|\bsignal (?:client|connection) closed|"
-    r"closed before the connection (?:is|was) established|closed unexpectedly|unexpected(?:ly)? clos|socket hang up",
+    r"closed before the connection (?:is|was) established|socket hang up|"
+    r"clos(?:ed?|ing)\W{1,4}(?:unexpected|abnormal)|unexpected(?:ly)? clos",
     r"data ?channel.{0,24}\b(?:is |was |has )?(?:closed|error)\b",
     r"(?:连接|网络)(?:已)?(?:断开|丢失|中断)|onclose.{0,30}" + _UNASKED,
     r"(?:error|fail\w*|失败)\b.{0,40}received 1000 \(OK\)|失败.{0,40}received 1000 \(OK\)",
