@@ -6,6 +6,9 @@ both interfaces understand: `value`, `expires_at` and `session` as `client_secre
 away. Every refusal is `{"error": code, "message": sentence}`. The service's own words stay here: they quote parts of
 keys and names of organisations, and the client can do nothing about either.
 
+GPT-Live has no short-lived keys. There the client posts its offer to `/session` as it would to the service, and gets
+the service's answer; the session is the owner's, and says what the client may do on the data channel.
+
 Without an access token it is for programs of this computer, and a browser here runs pages from anywhere: the Host
 header must name this computer (a page whose name was pointed at 127.0.0.1 sends its own), an Origin must be one that
 was allowed by `--origin`, and a request that a page of another site makes without an Origin (an image, a script) says
@@ -18,9 +21,10 @@ import asyncio
 import hashlib
 import hmac
 import ipaddress
+import json
 import time
 from collections import Counter, OrderedDict, deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil
 from urllib.parse import urlsplit
@@ -29,8 +33,9 @@ from aiohttp import web
 
 from voicechat.errors import ConfigError, SignallingError
 from voicechat.failures import failure_of
+from voicechat.protocol.wire import JsonValue
 from voicechat.transports.tokens import Token
-from voicechat.visitors import LOG, NO_LOG, is_of_this_computer
+from voicechat.visitors import LOG, NO_LOG, is_of_this_computer, sent_in_time
 
 WINDOW = 60.0
 """Seconds in which requests are counted together."""
@@ -129,6 +134,8 @@ class AccessRules:
     """The access token; empty: programs of this computer need none."""
     origins: frozenset[str] = frozenset()
     """Web pages that may ask, as `https://host[:port]`."""
+    takes_offers: bool = False
+    """It passes offers on (GPT-Live) and gives out no keys."""
 
     def refusal(self, headers: Mapping[str, str]) -> Refused | None:
         """Why a request is turned away before anything is counted; None where it may go on."""
@@ -162,8 +169,8 @@ class AccessRules:
         granted = self.cors(headers)
         if "Access-Control-Allow-Origin" not in granted:
             return None
-        granted["Access-Control-Allow-Methods"] = "GET"
-        granted["Access-Control-Allow-Headers"] = "Authorization"
+        granted["Access-Control-Allow-Methods"] = "POST" if self.takes_offers else "GET"
+        granted["Access-Control-Allow-Headers"] = "Authorization" + ", Content-Type" * self.takes_offers
         granted["Access-Control-Max-Age"] = "600"
         if headers.get("Access-Control-Request-Private-Network") == "true":
             granted["Access-Control-Allow-Private-Network"] = "true"
@@ -263,6 +270,9 @@ _PASSED_ON = {
 
 Mint = Callable[[], Awaitable[Token]]
 """Gets a new token of the service, or raises SignallingError."""
+Relay = Callable[[str, Sequence[JsonValue]], Awaitable[Mapping[str, object]]]
+"""Passes an offer (SDP) and the messages that the session begins with on to GPT-Live; the body of the service's answer.
+Raises SignallingError."""
 FAILED_TRIES = 30
 """Wrong access tokens a client may show in a minute before even a right one has to wait."""
 MOST_CONNECTIONS = 256
@@ -271,7 +281,8 @@ MOST_MINTING = 16
 LONGEST_VISIT = 30.0
 """Seconds a connection may last, from its first byte to its last: somebody who sends a byte a minute holds a place."""
 LARGEST_BODY = 1_024
-"""Bytes; no request to this server has a body."""
+"""Bytes; only an offer for GPT-Live is a body that is read."""
+LARGEST_OFFER = 262_144
 SHAPES = ("", "both", "ga", "beta")
 
 
@@ -282,6 +293,8 @@ class TokenServer:
     mint: Mint
     access_rules: AccessRules
     per_minute: int = 10
+    relay: Relay | None = None
+    """Of a server before GPT-Live, which mints no tokens."""
     proxies: frozenset[str] = frozenset()
     """Addresses whose X-Forwarded-For is believed."""
     most_connections: int = MOST_CONNECTIONS
@@ -301,9 +314,13 @@ class TokenServer:
 
     async def start(self, host: str, port: int) -> None:
         """Listen (0 picks a free port). Raises OSError when host or port cannot be used."""
-        app = web.Application(middlewares=[self._guard], client_max_size=LARGEST_BODY)
+        app = web.Application(
+            middlewares=[self._guard], client_max_size=LARGEST_OFFER if self.relay is not None else LARGEST_BODY
+        )
         for path, handler in (("/session", self._session), ("/stats", self._stats), ("/healthz", self._healthz)):
             app.router.add_get(path, handler, allow_head=False)
+        if self.relay is not None:
+            app.router.add_post("/session", self._session)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=5.0, handle_signals=False)
         await self._runner.setup()
         loop = asyncio.get_running_loop()
@@ -389,6 +406,15 @@ class TokenServer:
         shape = request.query.get("shape", "")
         if shape not in SHAPES:
             return self._refuse(Refused(400, "bad_request", "shape is ga, beta or both."))
+        offer, history = "", list[JsonValue]()
+        if self.relay is not None:
+            if request.method != "POST":
+                message = "GPT-Live has no short-lived keys: POST the offer here as to /v1/live/sessions."
+                return self._refuse(Refused(400, "no_tokens", message))
+            async with sent_in_time():
+                offer, history = read_offer(await request.read())
+            if not offer:
+                return self._refuse(Refused(400, "bad_request", "transport.sdp holds no offer."))
         if wait := self._rates.wait(self._client(request), self.clock()):
             message = f"At most {self.per_minute} tokens a minute for one client."
             return self._refuse(Refused(429, "rate_limited", message, wait))
@@ -396,13 +422,16 @@ class TokenServer:
             return self._refuse(Refused(503, "busy", "Too many tokens are being fetched at once.", 1.0))
         self._minting += 1
         try:
-            token = await self.mint()
+            made = await (self.relay(offer, history) if self.relay is not None else self._minted(shape))
         except SignallingError as error:
             return self._fail(told(error))
         finally:
             self._minting -= 1
         self.counts.minted += 1
-        return web.json_response(in_shape(token, shape))
+        return web.json_response(made, status=200 if self.relay is None else 201)
+
+    async def _minted(self, shape: str) -> Mapping[str, object]:
+        return in_shape(await self.mint(), shape)
 
     async def _stats(self, request: web.Request) -> web.Response:
         return web.json_response(self.counts.as_plain(self._rates.bursts, self._rates.clients))
@@ -452,6 +481,23 @@ class Visitor(web.RequestHandler):
             self._leaves.cancel()
         self._server.has_left(self)
         super().connection_lost(exc)
+
+
+def read_offer(body: bytes) -> tuple[str, list[JsonValue]]:
+    """The SDP of an offer to GPT-Live (empty for anything else), and what was said before it, as far as a client may
+    tell that: what a developer says is the owner's business.
+    """
+    try:
+        given = json.loads(body)
+    except (ValueError, RecursionError):
+        return "", []
+    match given:
+        case {"transport": {"type": "webrtc", "sdp": str() as sdp}}:
+            said = given["session"].get("input") if isinstance(given.get("session"), dict) else None
+            told = [one for one in said if isinstance(one, dict)] if isinstance(said, list) else []
+            return sdp, [one for one in told if one.get("role") in ("user", "assistant")]
+        case _:
+            return "", []
 
 
 def in_shape(token: Token, shape: str) -> dict[str, object]:

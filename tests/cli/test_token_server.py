@@ -106,14 +106,59 @@ async def test_a_taken_port_is_one_sentence_with_the_next_step(tmp_path: Path) -
     assert ran.code == 3 and "--port 0" in ran.err and "Traceback" not in ran.err
 
 
-@pytest.mark.parametrize("transport", ["webrtc", "websocket"])
-async def test_a_client_without_a_key_talks_through_it(tmp_path: Path, transport: str) -> None:
+async def test_an_offer_for_gpt_live_is_passed_on_with_the_session_of_the_owner(tmp_path: Path) -> None:
+    answer = {"session": {"id": "live_1"}, "transport": {"type": "webrtc", "sdp": "v=0\r\nanswer"}}
+    handler, seen = always(201, json.dumps(answer))
+    said: list[dict[str, object]] = [
+        {"type": "message", "role": role, "content": []} for role in ("developer", "user", "assistant")
+    ]
+    asked = {"session": {"model": "dear", "instructions": "Mine.", "input": said}}
+    offer = asked | {"transport": {"type": "webrtc", "sdp": "v=0\r\noffer"}}
+    flags = ("--model", "gpt-live-1", "--voice", "marin", "--instructions", "The owner's.")
+    async with listening(handler) as url, aiohttp.ClientSession() as http:
+        async with serving("--base-url", url, *flags, environ=environ_for(tmp_path)) as (_, address):
+            async with http.post(address, json=offer) as passed:
+                got = passed.status, await passed.json()
+            status, body = await get(address)
+    (sent,) = seen
+    session = json.loads(sent.body)["session"]
+    assert got == (201, answer) and sent.path == "/v1/live/sessions"
+    assert sent.headers["authorization"] == f"Bearer {KEY}"
+    assert json.loads(sent.body)["transport"] == offer["transport"]
+    assert (session["model"], session["instructions"]) == ("gpt-live-1", "The owner's.")
+    assert [one["role"] for one in session["input"]] == ["user", "assistant"], "what a developer says is the owner's"
+    allowed = session["client"]["data_channel"]["allowed_client_events"]
+    assert "session.instructions.append" in allowed and "session.update" not in allowed
+    assert (status, body["error"]) == (400, "no_tokens")
+
+
+@pytest.mark.parametrize("body", ["", "[]", "{}", '{"transport": {"type": "webrtc", "sdp": 1}}', "[" * 9_000])
+async def test_what_is_no_offer_for_gpt_live_is_refused_and_never_passed_on(tmp_path: Path, body: str) -> None:
+    handler, seen = always(201)
+    async with listening(handler) as url, aiohttp.ClientSession() as http:
+        async with serving("--base-url", url, "--model", "gpt-live-1", environ=environ_for(tmp_path)) as (_, address):
+            async with http.post(address, data=body) as refused:
+                said = await refused.json()
+    assert (refused.status, said["error"], seen) == (400, "bad_request", [])
+
+
+async def test_gpt_live_over_a_websocket_has_no_short_lived_key(tmp_path: Path) -> None:
+    client = environ_for(tmp_path, VOICECHAT_API_KEY="")
+    line = ("--transport", "websocket", "--token-url", "http://127.0.0.1:9/session", "--base-url", "http://127.0.0.1:9")
+    ran = await voicechat("run", "--model", "gpt-live-1", *line, "--speaker", "none", "--text", "hi", environ=client)
+    assert ran.code == 2 and "choose webrtc" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("transport", "model"), [("webrtc", "gpt-realtime"), ("websocket", "gpt-realtime"), ("webrtc", "local-live")]
+)
+async def test_a_client_without_a_key_talks_through_it(tmp_path: Path, transport: str, model: str) -> None:
     async with local_server() as upstream:
         access = {"VOICECHAT_TOKEN_ACCESS": ACCESS}
-        async with serving("--base-url", upstream.base_url, environ=environ_for(tmp_path, **access)) as (_, address):
+        theirs = ("--base-url", upstream.base_url, "--model", model)
+        async with serving(*theirs, environ=environ_for(tmp_path, **access)) as (_, address):
             client = environ_for(tmp_path, VOICECHAT_API_KEY="", **access)
-            service = ("--base-url", upstream.base_url, "--token-url", address)
-            flags = (*service, "--speaker", "none", "--transport", transport)
+            flags = (*theirs, "--token-url", address, "--speaker", "none", "--transport", transport)
             ran = await voicechat("run", *flags, "--text", "What is twelve times seven?", "--json", environ=client)
             wrong = await voicechat("run", *flags, "--text", "hi", environ=environ_for(tmp_path, VOICECHAT_API_KEY=""))
     assert ran.code == 0, ran.err

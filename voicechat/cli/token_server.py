@@ -19,13 +19,30 @@ from typing import Any
 from voicechat import exit_codes
 from voicechat.cli.printing import note, say
 from voicechat.config.load import load_settings
-from voicechat.config.providers import provider_of
 from voicechat.config.secrets import TOKEN_ACCESS, key_hint, obtain_key
 from voicechat.config.settings import Settings
 from voicechat.config.wish import plan
 from voicechat.errors import ConfigError, SignallingError
+from voicechat.protocol.wire import JsonValue
 from voicechat.tasks import ended_by_signal, ticks
 
+LIVE_CLIENT: dict[str, object] = {
+    "data_channel": {
+        "allowed_client_events": [
+            "session.input_audio.mute",
+            "session.input_audio.unmute",
+            "session.instructions.append",
+            "session.thinking.append",
+            "session.commentary.append",
+            "response.item.create",
+            "response.create",
+            "session.close",
+        ],
+        "allowed_server_events": "all",
+    }
+}
+"""What a client may send in a GPT-Live session that this server began, unless `client` of --session says otherwise: all
+that a talk needs, but no change of the session."""
 TELL_EVERY = 60.0
 """Seconds between lines on stderr; a minute in which nothing happened has none."""
 
@@ -96,9 +113,10 @@ async def _serve(settings: Settings, options: ServerOptions, access: str, key: s
     from voicechat.engine.service_target import service_target
     from voicechat.token_server import AccessRules, TokenServer, read_origin
     from voicechat.transports.endpoint import is_loopback
+    from voicechat.transports.signalling import exchange_sdp
     from voicechat.transports.tokens import Token, mint
 
-    provider = provider_of(settings)
+    provider = plan(settings).provider
     target = service_target(settings, provider, key, os.environ, provider.base_url, wished_session(settings))
     if target.handshake != "client_secret" and provider.dialect == "beta":
         target = replace(target, handshake="sessions")
@@ -106,9 +124,16 @@ async def _serve(settings: Settings, options: ServerOptions, access: str, key: s
     async def fresh() -> Token:
         return await mint(http, target, time.time(), life=options.life)
 
-    access_rules = AccessRules(access, frozenset(read_origin(origin) for origin in options.origins))
+    async def relayed(offer: str, history: Sequence[JsonValue]) -> dict[str, object]:
+        session = {"client": LIVE_CLIENT, **wished_session(settings), "input": list(history)}
+        answer = await exchange_sdp(http, replace(target, session=session), offer, "live")
+        return {"session": {"id": answer.call_id}, "transport": {"type": "webrtc", "sdp": answer.sdp}}
+
+    is_live = provider.dialect == "live"
+    access_rules = AccessRules(access, frozenset(read_origin(origin) for origin in options.origins), is_live)
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=provider.connect_timeout)) as http:
-        server = TokenServer(fresh, access_rules, options.per_minute, frozenset(options.proxies))
+        relay = relayed if is_live else None
+        server = TokenServer(fresh, access_rules, options.per_minute, relay, frozenset(options.proxies))
         try:
             await server.start(options.host, options.port)
         except OSError as error:
@@ -118,7 +143,8 @@ async def _serve(settings: Settings, options: ServerOptions, access: str, key: s
         host = "127.0.0.1" if options.host == "localhost" else options.host
         shown = f"[{host}]" if ":" in host else host
         print(f"http://{shown}:{server.port}/session", flush=True)
-        _narrate(provider.title, source, options, is_private=is_loopback(host), has_access=bool(access))
+        is_private = is_loopback(host)
+        _narrate(provider.title, source, options, is_private=is_private, has_access=bool(access), is_live=is_live)
         try:
             await _until_ended(server)
         finally:
@@ -149,12 +175,18 @@ def wished_session(settings: Settings) -> dict[str, Any]:
     return found
 
 
-def _narrate(title: str, source: str, options: ServerOptions, *, is_private: bool, has_access: bool) -> None:
+def _narrate(
+    title: str, source: str, options: ServerOptions, *, is_private: bool, has_access: bool, is_live: bool
+) -> None:
     """How to use it; on stderr, because stdout is data."""
     who = "programs of this computer" if is_private and not options.proxies else "whoever reaches it"
     shown = f" with the access token ({TOKEN_ACCESS})" if has_access else ""
-    note(f"Short-lived keys of {title} for {who}{shown}; the standard key ({source}) stays here.")
-    note("  a client:       voicechat --token-url URL   (GET /session; ?shape=ga or ?shape=beta for one shape alone)")
+    what = "GPT-Live sessions" if is_live else "Short-lived keys"
+    how = (
+        "POST /session passes an offer on" if is_live else "GET /session; ?shape=ga or ?shape=beta for one shape alone"
+    )
+    note(f"{what} of {title} for {who}{shown}; the standard key ({source}) stays here.")
+    note(f"  a client:       voicechat --token-url URL   ({how})")
     note(f"  limits:         {options.per_minute} a minute for each client; web pages: {len(options.origins)} allowed")
     if not is_private:
         note("  careful:        this is plain http. Put a proxy with TLS in front, or everybody on the way reads keys.")

@@ -190,7 +190,7 @@ Providers
 
 An API key is read from the environment, from the command in `api_key_command` of the configuration file, or from the
 system's keyring (`keyring set voicechat openai`), never from an option. `voicechat token-server` gives out short-lived
-keys instead; `--token-url` uses them.
+keys instead; `--token-url` uses them. GPT-Live has none: there the token server passes WebRTC offers on.
 
 How a service is called (--transport, --handshake, --dialect, --auth-style) is found out at the first connection and
 remembered. GPT-Live: --model gpt-live-1; the same offline: --model local-live.

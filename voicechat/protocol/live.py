@@ -456,7 +456,8 @@ def pieces(text: str) -> list[str]:
 def live_session(session: Mapping[str, Any], media: Media) -> Json:
     """A session of the Realtime API as Live names its parts. What Live has no place for is left out."""
     output = _mapping(_mapping(session.get("audio")).get("output"))
-    made: Json = {name: session[name] for name in ("model", "instructions", "input", "store") if session.get(name)}
+    plain = ("model", "instructions", "input", "store", "client", "safety_identifier")
+    made: Json = {name: session[name] for name in plain if session.get(name)}
     audio: Json = {}
     if media == "websocket":
         audio["format"] = {"type": "audio/pcm", "rate": RATE}

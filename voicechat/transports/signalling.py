@@ -21,7 +21,7 @@ from voicechat.transports.endpoint import endpoint, followed, is_same_service, p
 from voicechat.transports.line_codec import offer_of
 from voicechat.transports.refusals import refused, refused_redirect, unreachable
 from voicechat.transports.target import PATHS, Handshake, LineTarget, credentials, secrets_of, without_secrets
-from voicechat.transports.tokens import Token, fetched, mint, with_living_token
+from voicechat.transports.tokens import Token, access_headers, fetched, mint, own_refusal, with_living_token
 
 LARGEST_BODY = 262_144
 """Bytes read of any answer; a session description has a few thousand."""
@@ -159,7 +159,7 @@ async def exchange_sdp(
 
     `target.connect_timeout` limits each request; `wall` gives Unix seconds, for short-lived keys.
     """
-    if target.token_url:
+    if target.token_url and handshake != "live":
         # A token server configures sessions as its owner likes: ours is sent when the line is open.
         return await with_living_token(
             lambda: fetched(http, target, wall()),
@@ -190,11 +190,19 @@ async def _multipart(http: aiohttp.ClientSession, target: LineTarget, offer: str
 
 
 async def _live(http: aiohttp.ClientSession, target: LineTarget, offer: str) -> CallAnswer:
-    """Offer and session as JSON, which begins a GPT-Live session; its id stands in the answer."""
-    url = target.webrtc_url or endpoint(target.base_url, PATHS["live"])
-    headers, query = credentials(url, target)
+    """Offer and session as JSON, which begins a GPT-Live session; its id stands in the answer.
+
+    GPT-Live mints no short-lived keys: a token server passes the offer on, with a session of its own.
+    """
+    url, query = target.token_url or target.webrtc_url or endpoint(target.base_url, PATHS["live"]), dict[str, str]()
+    if target.token_url:
+        host, headers = access_headers(url, target.token_access, insecure=target.insecure)
+    else:
+        headers, query = credentials(url, target)
     body = json.dumps(offer_of(target.session or {}, offer)).encode()
     reply = await post(http, url, headers | _JSON, query, lambda: body, target.connect_timeout)
+    if target.token_url and (own := own_refusal(host, reply.status, reply.body, reply.retry_after)):
+        raise own
     answer = _answer(reply, target, target.key, "live", configured=True)
     return replace(answer, call_id=_session_id(reply.body))
 
@@ -355,6 +363,8 @@ async def hang_up(
     """
     if not _CALL_ID.fullmatch(call.call_id):
         return "the service gave the call no name"
+    if call.handshake == "live" and target.token_url:  # session.close has ended it, and the address needs the key
+        return ""
     is_dead = call.key_dies_at is not None and wall() >= call.key_dies_at
     if is_dead and not target.key:
         return "the short-lived key of the call has run out"

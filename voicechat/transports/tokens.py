@@ -93,6 +93,16 @@ async def from_token_url(
 
     The answer is a key too, so the address must be https or on this computer even where no access token is sent.
     """
+    host, headers = access_headers(url, access_token, insecure=insecure)
+    reply = await _ask(http, "GET", url, headers, {}, None, timeout)
+    if not 200 <= reply.status < 300:
+        own = own_refusal(host, reply.status, reply.body, reply.retry_after)
+        raise own or refused(host, reply.status, reply.body, reply.retry_after, access_token)
+    return _token(host, reply, now, LIFE["sessions"])
+
+
+def access_headers(url: str, access_token: str, *, insecure: bool) -> tuple[str, dict[str, str]]:
+    """Host and port of a token server, and the headers of a request to it. Raises SignallingError."""
     host = _host_of(url)
     if not insecure and not may_carry_key(url):
         hint = "use an https:// address; --insecure fetches it unencrypted: anyone on the network can read it"
@@ -105,10 +115,7 @@ async def from_token_url(
             hint = "set VOICECHAT_TOKEN_ACCESS again, without spaces or line breaks around it"
             raise SignallingError("the access token has characters in it that none has", hint=hint, code="invalid")
         headers["Authorization"] = f"Bearer {access_token}"
-    reply = await _ask(http, "GET", url, headers, {}, None, timeout)
-    if not 200 <= reply.status < 300:
-        raise _own_refusal(host, reply) or refused(host, reply.status, reply.body, reply.retry_after, access_token)
-    return _token(host, reply, now, LIFE["sessions"])
+    return host, headers
 
 
 async def with_living_token(
@@ -244,24 +251,24 @@ def _object(body: str) -> dict[str, object]:
     return found if isinstance(found, dict) else {}
 
 
-def _own_refusal(host: str, reply: _Reply) -> SignallingError | None:
+def own_refusal(host: str, status: int, body: str, retry_after: str) -> SignallingError | None:
     """What a token server of our kind says: `{"error": code, "message": sentence}`; None for any other body."""
-    found = _object(reply.body)
+    found = _object(body)
     code, message = found.get("error"), found.get("message")
     if not isinstance(code, str) or not isinstance(message, str):
         return None
     code = one_line(code)
-    plain = refused(host, reply.status, "", reply.retry_after, "")
+    plain = refused(host, status, "", retry_after, "")
     hints = {
         401: "set VOICECHAT_TOKEN_ACCESS to the access token of that token server",
         403: "the token server refuses this program; ask its administrator",
         404: "check --token-url: it should end in /session",
     }
     return SignallingError(
-        f"the token server {host} gave no token ({reply.status}): {one_line(message)}",
-        hint=hints.get(reply.status, plain.hint if plain.retry_after else "ask its administrator"),
+        f"the token server {host} gave no token ({status}): {one_line(message)}",
+        hint=hints.get(status, plain.hint if plain.retry_after else "ask its administrator"),
         retryable=plain.retryable and not is_about_account(code),
-        status=reply.status,
+        status=status,
         code=code,
         retry_after=plain.retry_after,
     )

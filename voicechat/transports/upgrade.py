@@ -93,6 +93,9 @@ async def upgrade(target: LineTarget, *, wall: Callable[[], float] = time.time) 
     """
     if not target.token_url:
         return await _upgraded(target)
+    if target.api == "live":
+        hint = "leave --transport out, or choose webrtc: the token server passes its offer on"
+        raise SignallingError("GPT-Live has no short-lived keys for a WebSocket", hint=hint, code="config")
     async with aiohttp.ClientSession() as http:
         return await with_living_token(
             lambda: fetched(http, target, wall()),
