@@ -38,7 +38,7 @@ from voicechat.core.policy import PRESETS, TurnPolicy, policy_for
 from voicechat.core.rules import conversation
 from voicechat.core.state import Choices, State, Turn, Wishes
 from voicechat.core.view import ReplyState, TurnView, still_wrong
-from voicechat.core.viewing import view
+from voicechat.core.viewing import turn_views, view
 from voicechat.protocol import server_events as wire
 from voicechat.protocol.items import ErrorDetail, Item
 from voicechat.protocol.wire import UnknownEvent
@@ -264,6 +264,16 @@ def test_turns_of_an_old_line_are_never_touched_by_the_same_ids_on_a_new_one() -
     assert len({turn.key for turn in talk.turns}) == len(talk.turns)
 
 
+def test_a_note_that_repeats_stands_behind_the_notes_that_came_since() -> None:
+    talk = connected()
+    for _ in range(2):
+        talk.tell(on.SideNoted("Sound stopped.", "stopped", "warning"), on.SideNoted("Sound is back.", "back", "info"))
+        told = [(note.text, note.count) for note in talk.views]
+    assert told == [("Sound stopped.", 2), ("Sound is back.", 2)]
+    talk.tell(on.SideNoted("Sound stopped.", "stopped", "warning"))
+    assert [note.text for note in talk.views] == ["Sound is back.", "Sound stopped."]
+
+
 def test_a_note_stands_where_it_happened_and_its_repeats_only_count() -> None:
     talk = asked(connected())
     for _ in range(3):
@@ -398,6 +408,19 @@ MICS: list[tuple[str, Callable[[], Talk], tuple[str, str, bool], dict[str, objec
      {"detail": "unplugged", "seconds": 2.0, "lamps": ("broken", "no", "no")}),
     ("zeros, although on air", lambda: connected().at(6.0).tell(on.MicFlat(5.0)),
      ("flat", "", True), {"seconds": 5.0, "lamps": ("broken", "yes", "no")}),
+    ("a voice into a pause", lambda: connected().tell(on.PauseToggled()).at(2.0).tell(on.VoiceBegan(1.0)),
+     ("paused", "muted by you", False), {"speaks_while_closed": True}),
+    ("a voice into a mute", lambda: connected().tell(on.MuteChosen(True)).at(2.0).tell(on.VoiceBegan(1.0)),
+     ("muted", "muted by you", False), {"speaks_while_closed": True}),
+    ("a cough into push-to-talk", lambda: connected(choices=PUSH_TO_TALK).at(2.0).tell(on.VoiceBegan(1.5)),
+     ("idle", IDLE, False), {"speaks_while_closed": False}),
+    ("a voice into push-to-talk", lambda: connected(choices=PUSH_TO_TALK).tell(on.VoiceBegan(0.0)).at(1.0),
+     ("idle", IDLE, False), {"speaks_while_closed": True}),
+    ("a voice into push-to-talk that ended", lambda: connected(choices=PUSH_TO_TALK).tell(on.VoiceBegan(0.0)).at(2.0)
+     .tell(on.VoiceEnded(2.0, 2.0)).at(3.6), ("idle", IDLE, False), {"speaks_while_closed": False}),
+    ("the turn that was just sent",
+     lambda: pressed(1.0).tell(on.VoiceBegan(1.0)).at(3.0).tell(on.VoiceEnded(3.0, 2.0), on.TalkReleased())
+     .at(3.3).tell(on.UplinkDrained()).at(3.4), ("idle", IDLE, False), {"speaks_while_closed": False}),
     ("paused is not muted", lambda: connected().tell(on.PauseToggled()),
      ("paused", "muted by you", False), {"muted": False}),
     ("ended", lambda: connected().tell(on.EndAsked()), ("ended", "not connected", False), {}),
@@ -522,9 +545,10 @@ def test_the_connection_shows_the_session_the_service_returned() -> None:
     assert talk.at(61.0).view.connection.session_seconds == 61.0
 
 
-def test_turns_show_the_clock_that_the_header_shows() -> None:
+def test_turns_count_from_the_first_connection_or_from_where_the_events_do() -> None:
     talk = connected().at(241.0).hear(speech("u1"))
     assert talk.views[0].at == talk.view.connection.session_seconds == 241.0
+    assert turn_views(talk.state, 241.0, since=-500.0)[0].at == 741.0
 
 
 def test_equal_states_give_equal_views() -> None:

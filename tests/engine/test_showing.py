@@ -29,6 +29,7 @@ from voicechat.engine.link import (
     Numbers,
     Snapshot,
     SoundFacts,
+    Turns,
     pack,
     unpack_from_engine,
 )
@@ -83,6 +84,16 @@ def test_a_level_is_looked_at_no_more_often_than_it_is_sent() -> None:
     ticked(scene, Showing(scene, NoRows(), sent.append), 40)
     assert 18 <= len(snapshots(sent)) <= 21
     assert scene.looks == len(snapshots(sent))
+
+
+def test_turns_and_snapshots_count_from_where_the_events_do() -> None:
+    sent: list[FromEngine] = []
+    scene = Still()
+    turn = Turn("t1", "you", 102.5, 1, text="Hi.", final=True)
+    scene.state = replace(scene.state, conversation=Conversation(turns=(turn,), started_at=102.0))
+    ticked(scene, Showing(scene, NoRows(), sent.append), 60)
+    assert [one.at for message in sent if isinstance(message, Turns) for one in message.changed] == [2.5]
+    assert snapshots(sent)[-1].t == pytest.approx(3.0, abs=0.2)
 
 
 def test_a_switch_of_the_microphone_is_sent_with_the_next_tick_whatever_the_pace() -> None:

@@ -98,7 +98,8 @@ def records_of(scene_name: str) -> list[FromEngine]:
     scene = all_scenes()[scene_name]
     turns = Turns(scene.turns, tuple(turn.key for turn in scene.turns))
     devices = [record for record in (scene.devices, scene.session, scene.numbers) if record]
-    return [Snapshot(scene.view, scene.meters, scene.sound, scene.t), turns, *scene.findings, *devices]
+    t = scene.t or scene.view.connection.session_seconds
+    return [Snapshot(scene.view, scene.meters, scene.sound, t), turns, *scene.findings, *devices]
 
 
 @asynccontextmanager

@@ -10,7 +10,8 @@ from textual.widget import Widget
 
 from tests.support.scenes import FINDINGS, happened
 from tests.support.screen import Stage, at_rest, showing, text, until
-from voicechat.engine.link import Evidence, Finding
+from voicechat.core.view import TurnView
+from voicechat.engine.link import EventRow, Evidence, Finding
 from voicechat.ui.widgets.deck import Deck
 from voicechat.ui.widgets.problems_pane import in_order
 from voicechat.ui.widgets.transcript import Transcript, TurnList
@@ -84,6 +85,28 @@ async def test_compact_screen_shows_list_transcript_or_details_one_at_a_time() -
         await pilot.press("escape")
         await until(pilot, lambda: in_sight(pane.events))
         assert app.focused is pane.events
+
+
+async def test_events_key_leads_from_the_answer_that_was_cut_to_the_local_event_that_tells_why() -> None:
+    cut = TurnView("t2", "assistant", 3, "Let me", rest=" see.", cut_by="barge-in", cut_at=1.2, item_id="item_a")
+    rows = (
+        EventRow(1, 3.0, "in", "response.output_item.added", refs=("resp_a", "item_a", "")),
+        EventRow(2, 4.2, "local", "barge_in.happened"),
+        EventRow(3, 4.2, "local", "answer.interrupted", summary="by=barge-in"),
+        EventRow(4, 4.3, "in", "response.done", refs=("resp_a", "", "")),
+    )
+    for size in (COMPACT, NORMAL):
+        async with showing("ptt", size) as (app, engine, pilot):
+            engine.log(*rows)
+            engine.say(TurnView("t1", "you", 1, "Well?", item_id="item_u"), cut)
+            await until(pilot, lambda: "╳ you cut in at 1.2 s · F2 shows why" in text(app))
+            await pilot.press("f2")
+            await until(pilot, lambda: "The running answer ends here" in text(app))
+            entry = app.talk.developer.inspector.events.current_entry
+            assert entry is not None and entry.kind.type == "answer.interrupted"
+            await pilot.press("f2")
+            engine.say(cut, TurnView("t3", "assistant", 5, "Yes.", item_id="item_b"))
+            await until(pilot, lambda: "F2 shows why" not in text(app) and "Yes." in text(app))
 
 
 async def test_tab_goes_from_pane_to_pane_in_the_order_of_reading() -> None:

@@ -197,8 +197,8 @@ async def test_the_cost_is_never_cut() -> None:
 
 def test_clock_shows_the_session_limit_and_small_sums_are_not_rounded_to_zero() -> None:
     assert (dollars(0.18), dollars(0.0004), dollars(0)) == ("$0.18", "$0.0004", "$0.00")
-    assert clock_words(OPEN) == "4:12"
-    assert clock_words(replace(OPEN, seconds=3370.0)) == "56:10 of 60:00"
+    assert clock_words(OPEN, 252.9) == "4:12"
+    assert clock_words(replace(OPEN, seconds=3370.0), 3400.0) == "56:10 of 60:00"
 
 
 def test_the_file_keeps_more_turns_than_the_screen() -> None:

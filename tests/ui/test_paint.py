@@ -13,7 +13,7 @@ from textual.widget import Widget
 from tests.support.scenes import FREE, OPEN, PTT
 from tests.support.screen import at_rest, lines, showing, text, until
 from voicechat.core.view import ReplyView, TurnView, View, counts_anew
-from voicechat.engine.link import Meters, Turns
+from voicechat.engine.link import Meters, Snapshot, Turns
 from voicechat.ui.pace import is_urgent, still_connection, unhurried
 from voicechat.ui.widgets.deck import Deck
 from voicechat.ui.widgets.header_line import HeaderLine
@@ -35,16 +35,15 @@ def dirty(monkeypatch: pytest.MonkeyPatch) -> Callable[[type[Widget]], list[Regi
 
 async def test_a_clock_that_reads_the_same_is_not_painted_again(dirty: Callable[[type[Widget]], list[Region]]) -> None:
     async with showing("held", (120, 36)) as (app, engine, pilot):
-        engine.show(View(FREE, connection=replace(OPEN, session_seconds=100.0)), Meters(input=-20))
+        engine.deliver(Snapshot(View(FREE, connection=OPEN), Meters(input=-20), t=100.0))
         await until(pilot, lambda: "1:40" in text(app) and "−20 dB" in text(app))
         before = len(dirty(HeaderLine))
         for tenth in range(1, 6):
-            engine.show(
-                View(FREE, connection=replace(OPEN, session_seconds=100 + tenth / 10)), Meters(input=-20 - tenth)
-            )
+            clocks = replace(OPEN, session_seconds=OPEN.session_seconds + tenth / 10)
+            engine.deliver(Snapshot(View(FREE, connection=clocks), Meters(input=-20 - tenth), t=100 + tenth / 10))
             await until(pilot, lambda tenth=tenth: f"−{20 + tenth} dB" in text(app))  # type: ignore[misc]
         assert len(dirty(HeaderLine)) == before
-        engine.show(View(FREE, connection=replace(OPEN, session_seconds=101.0)), Meters(input=-20))
+        engine.deliver(Snapshot(View(FREE, connection=OPEN), Meters(input=-20), t=101.0))
         await until(pilot, lambda: "1:41" in lines(app)[0])
 
 

@@ -9,7 +9,6 @@ import pytest
 from textual import events
 from textual.pilot import Pilot
 
-from tests.support.each import each
 from tests.support.fake_engine import FakeEngine
 from tests.support.screen import at_rest, showing, text, until
 from voicechat.core import user_events as did
@@ -17,7 +16,7 @@ from voicechat.core.view import TurnView
 from voicechat.engine.link import EventRow
 from voicechat.ui.app import VoiceChatApp
 from voicechat.ui.keyboard import KeyMoved
-from voicechat.ui.screens.send_event import EventEditor, SendEventScreen, complete
+from voicechat.ui.screens.send_event import EventEditor, SendEventScreen
 
 
 async def form_of(app: VoiceChatApp, pilot: Pilot[int], prefill: str = "") -> SendEventScreen:
@@ -165,18 +164,3 @@ async def test_letters_and_space_in_the_form_are_text_and_never_talk() -> None:
         await at_rest(pilot)
         assert form.editor.text.startswith("m q")
         assert engine.sent == []
-
-
-@each(
-    ("written", "words"),
-    [
-        ('{"type":"session.update","session":{"audio":{"input":{"turn_detection":{"th', ("threshold",)),
-        ('{"type":"session.update","session":{"audio":{"output":{"voice":"ma', ("marin",)),
-        ('{"type":"session.update","session":{"parallel_tool_calls": ', ("true", "false")),
-        ('{"type":"response.can', ("response.cancel",)),
-        ('{"type":"conversation.item.create","item":{"type":"message","role":"sy', ("system",)),
-        ('{"type":"no.such","a', ()),
-    ],
-)
-def test_what_may_stand_at_the_cursor_is_known_from_half_a_text(written: str, words: tuple[str, ...]) -> None:
-    assert complete(written, len(written), "ga").words == words

@@ -9,13 +9,14 @@ from contextlib import asynccontextmanager
 from msgspec import structs
 from msgspec.structs import replace
 
+from tests.support.each import each
 from tests.support.scenes import FREE, IN_EFFECT, OPEN, PENDING, REFUSED, SESSION, SILENCE, VAD, session_of
 from tests.support.screen import Stage, lines, showing, text, until
 from voicechat.core import user_events as did
 from voicechat.core.view import View
 from voicechat.engine.link import Meters, SessionShown, Snapshot
 from voicechat.ui.app import VoiceChatApp
-from voicechat.ui.screens.settings import SettingsList, SettingsScreen
+from voicechat.ui.screens.settings import ChoiceScreen, SettingsList, SettingsScreen
 from voicechat.ui.settings_rows import Look, groups
 from voicechat.ui.widgets.composer import MessageField
 
@@ -30,9 +31,11 @@ def row_of(app: VoiceChatApp, word: str) -> str:
 
 
 @asynccontextmanager
-async def settings(session: SessionShown = SESSION, scene: str = "talk") -> AsyncIterator[Stage]:
+async def settings(
+    session: SessionShown = SESSION, scene: str = "talk", size: tuple[int, int] = LARGE
+) -> AsyncIterator[Stage]:
     """The drawer, with a session in force."""
-    async with showing(scene, LARGE) as (app, engine, pilot):
+    async with showing(scene, size) as (app, engine, pilot):
         engine.deliver(session)
         await pilot.press("f4")
         await until(pilot, lambda: "TURN DETECTION" in text(app))
@@ -89,7 +92,7 @@ async def test_what_does_not_apply_stays_and_says_why() -> None:
         assert "only with the semantic detector" in row_of(app, "eagerness")
         assert "only in the beta dialect" in row_of(app, "temperature")
         assert "fixed over WebRTC" in row_of(app, "input as")
-        assert "from the next session" in row_of(app, "voice")
+        assert "from next session" in row_of(app, "voice")
         count = len(engine.sent)
         app.screen.query_one(SettingsList).move_to("temperature")
         await pilot.press("right", "enter")
@@ -135,6 +138,28 @@ async def test_a_text_is_typed_and_escape_leaves_it_as_it_is() -> None:
         await pilot.press(*["backspace"] * 3, "enter")
         await until(pilot, lambda: len(engine.sent) > count)
         assert engine.sent[-1] == did.SettingChosen("audio.input.transcription.language", None)
+
+
+@each("size", [(80, 24), (120, 60)])
+async def test_enter_lists_every_voice_and_the_last_row_types_another(size: tuple[int, int]) -> None:
+    async with settings(size=size) as (app, engine, pilot):
+        assert "Enter: all" in row_of(app, "voice")
+        app.screen.query_one(SettingsList).move_to("audio.output.voice")
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, ChoiceScreen) and "▎VOICE" in text(app))
+        assert all(f"○ {name} " in text(app) for name in ("alloy", "cedar")) and "● marin" in text(app)
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: isinstance(app.screen, SettingsScreen))
+        chosen = engine.sent[-1]
+        assert isinstance(chosen, did.SettingChosen) and chosen.path == "audio.output.voice" and chosen.value != "marin"
+        await pilot.press("enter", "end", "enter")
+        await until(pilot, lambda: isinstance(app.focused, MessageField) and "VOICE Enter sets it" in text(app))
+        await pilot.press(*"verse", "enter")
+        await until(pilot, lambda: engine.sent[-1] == did.SettingChosen("audio.output.voice", "verse"))
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, ChoiceScreen))
+        await pilot.press("escape")
+        assert isinstance(app.screen, SettingsScreen)
 
 
 async def test_under_push_to_talk_space_talks_and_the_detector_says_who_decides() -> None:

@@ -10,10 +10,10 @@ import pytest
 from msgspec.structs import replace
 from textual import events
 
-from tests.support.scenes import MICS, TALK, all_scenes
+from tests.support.scenes import FREE, MICS, OPEN, TALK, all_scenes
 from tests.support.screen import at_rest, change, lines, showing, text, until
 from voicechat.core.user_events import MuteChosen
-from voicechat.core.view import TurnView
+from voicechat.core.view import TurnView, View
 from voicechat.ui.keyboard import KeyboardKnown
 from voicechat.ui.options import UiOptions
 from voicechat.ui.widgets.composer import MessageField
@@ -120,6 +120,17 @@ async def test_a_resize_keeps_the_keyboard_and_the_newest_turn() -> None:
             assert app.focused is not None and app.focused.id == "field"
             assert "hello" in text(app)
             assert "And how would I ask for the bi" in text(app)
+
+
+async def test_the_welcome_names_the_key_that_opens_a_microphone_you_closed() -> None:
+    async with showing("welcome") as (app, engine, pilot):
+        for state, words in (
+            ("paused", "You paused the microphone: press Space"),
+            ("muted", "muted the microphone: press m"),
+        ):
+            engine.show(View(replace(FREE, state=state, is_on_air=False), connection=OPEN))
+            await until(pilot, lambda words=words: words in text(app))  # type: ignore[misc]
+            assert "Just say something" not in text(app)
 
 
 async def test_the_welcome_card_tells_what_the_terminal_can_do() -> None:

@@ -95,6 +95,13 @@ def test_push_to_talk_tells_of_taps_only_where_a_release_is_not_reported(release
         assert mic_words(scene(MICS[state](), release=release)).sentence == sentence
 
 
+@each(("state", "way_out"), [("idle", "hold Space"), ("muted", "m unmutes"), ("paused", "Space resumes")])
+def test_a_voice_into_a_microphone_that_you_closed_is_told_with_the_key_that_opens_it(state: str, way_out: str) -> None:
+    view = MICS[state]()
+    words = mic_words(scene(replace(view, mic=replace(view.mic, speaks_while_closed=True))))
+    assert words.sentence == f"you are speaking, but the mic is closed · {way_out}" and words.tone == "warning"
+
+
 def test_sentences_name_the_keys_in_force() -> None:
     words = mic_words(scene(View(mic=PTT, connection=OPEN), keys=spoken_keys({"vc.ptt": "f5"})))
     assert words.sentence == "push-to-talk: hold F5 to speak"

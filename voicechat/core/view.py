@@ -80,6 +80,8 @@ class MicView(Struct, frozen=True):
     translates_to: str = ""
     """The language of a translation session (an ISO code); empty in every other session."""
     muted: bool = False
+    speaks_while_closed: bool = False
+    """You are speaking although you closed the microphone: by a mute, a pause, or push-to-talk that is not pressed."""
     volume: float = 1.0
     deafened: bool = False
     lamps: tuple[Lamp, Lamp, Lamp] = ("no", "no", "no")
@@ -158,7 +160,7 @@ class TurnView(Struct, frozen=True):
     key: str
     who: Literal["you", "assistant", "tool", "note"]
     at: float = 0.0
-    """Session time of its start."""
+    """When it began, on the clock of the events: seconds."""
     text: str = ""
     """You, notes: everything. Assistant: the part that was or is audible."""
     rest: str = ""

@@ -37,11 +37,14 @@ _kept: dict[str, tuple[Turn, float | None, TurnView]] = {}
 # turn's key and the record's identity, because comparing a turn costs as much as viewing it; of each turn the last one.
 
 
-def turn_views(state: State, now: float) -> tuple[TurnView, ...]:
-    """Every turn in display order. Only answers that are sounding change with time alone."""
+def turn_views(state: State, now: float, since: float | None = None) -> tuple[TurnView, ...]:
+    """Every turn in display order. Only answers that are sounding change with time alone.
+
+    `since`: from where their times count, as those of the events do; without it from the first connection.
+    """
     conversation = state.conversation
     rate = conversation.chars_per_second
-    start = conversation.started_at
+    start = conversation.started_at if since is None else since
     at_once = not has_loudspeaker(state)
     return tuple(
         _kept_view(turn, start)
@@ -292,6 +295,8 @@ def _last_latency(state: State) -> float | None:
 
 LONGEST_ASK = 4000
 """Characters of the arguments in a question; more is read in the transcript."""
+SPOKEN, BETWEEN_WORDS = 1.0, 1.5
+"""Seconds of voice into a closed microphone that are no cough, and of silence after it in which more may follow."""
 TOO_LOUD = 0.02
 """Share of clipped samples from which recognition suffers and the user should know."""
 
@@ -341,10 +346,20 @@ def mic_view(state: State, now: float, policy: TurnPolicy, clipped: float | None
         barge_in=state.choices.barge_in,
         translates_to=target_language(state),
         muted=mic.muted,
+        speaks_while_closed=name in ("muted", "paused", "idle") and _is_speaking(state, now),
         volume=mic.volume,
         deafened=mic.deafened,
         lamps=(_mic_lamp(state), _sent_lamp(state, name), _heard_lamp(state)),
     )
+
+
+def _is_speaking(state: State, now: float) -> bool:
+    """A voice of a second and more since the mic closed that goes on, or paused a moment ago; never its own echo."""
+    began_at, ended_at = state.voice.began_at, state.voice.ended_at
+    if began_at is None or state.playback.is_audible:
+        return False
+    until = now if ended_at is None else ended_at
+    return until - max(began_at, state.microphone.changed_at) >= SPOKEN and now - until < BETWEEN_WORDS
 
 
 def _detail(state: State) -> str:

@@ -210,7 +210,7 @@ class Showing:
         if state is self._turns_of and not at_once and now - self._told_at < PACE:
             return  # without news only words run on, and it is too early for more of them
         self._turns_of = state
-        views = turn_views(state, now)
+        views = turn_views(state, now, self._scene.started_at)
         # Unchanged views are the same object: a long talk must not be compared field by field 20 times a second.
         changed = tuple(turn for turn in views if self._turns.get(turn.key) is not turn)
         order = tuple(turn.key for turn in views)

@@ -99,6 +99,8 @@ TOLD: dict[str, did.UserAct] = {
     "new": did.NewAsked(),
 }
 """What an action says to the engine, and nothing else."""
+AT_REST = ("ready", "finished", "cut", "stopped", "no-session")
+"""States of the answer in which there is nothing to stop."""
 BY_HAND = frozenset({"send_event", "resend", "template"})
 """Actions for events written by hand."""
 
@@ -376,6 +378,8 @@ class VoiceChatApp(App[int]):
     # the answer and the session
     def action_tell(self, what: str) -> None:
         self.tell(TOLD[what])
+        if what == "stop" and self.view.reply.state in AT_REST:
+            self.notice("no answer to stop")
 
     async def action_back(self) -> None:
         """Close the topmost thing; if nothing is open, stop the answer."""
@@ -406,7 +410,11 @@ class VoiceChatApp(App[int]):
     def action_events(self) -> None:
         self.talk.close_overlays()
         self.talk.close_composer()  # the list takes the keyboard, and the footer must not say otherwise
-        self.talk.developer.show(not self.talk.developer.is_shown)
+        turn = self.transcript.explained
+        if self.talk.developer.is_shown or turn is None:
+            self.talk.developer.show(not self.talk.developer.is_shown)
+        else:
+            self.talk.developer.show_event(turn=turn)
 
     def action_help(self) -> None:
         from voicechat.ui.screens.help import HelpScreen

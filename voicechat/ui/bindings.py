@@ -103,7 +103,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("vc.deny", "", "consent('no')", "do not let the tool run", command="deny: this call of a tool"),
     Action("vc.again", "r", "tell('again')", "reconnect, or ask again", "LEAVE", "Again"),
     Action("vc.end", "", "tell('end')", "end the session", command="end: end the session"),
-    Action("vc.new", "", "tell('new')", "ends this one", command="new: start another session"),
+    Action("vc.new", "", "tell('new')", "ends this one, clears the talk", command="new: start another session"),
     Action("vc.quit_letter", "q", "quit_letter", "twice within 2 s: quit", command="q twice: quit"),
     Action("vc.interrupt", "ctrl+c", "interrupt", "copy; twice within 2 s: quit", everywhere=True),
     Action("vc.quit", "ctrl+q", "quit", "quit", "LEAVE", "quit: leave voicechat", everywhere=True),

@@ -105,8 +105,11 @@ def _welcome(facts: CardFacts) -> list[Line]:
         offered = [_key(keys.of("back"), "drop what is still to be spoken"), _key(keys.of("mute"), "mute"), events]
         return [*_waves(), (), *start, (), *offered, (), *_checks(facts), *_found_key(facts.welcome)]
     if hands_free := mic.turn_mode != "push-to-talk":
+        closed = {"paused": ("ptt", "paused"), "muted": ("mute", "muted")}.get(mic.state)
         start = [
-            (("Just say something.", "bold"),),
+            ("You ", (closed[1], "bold"), " the microphone: press ", (keys.of(closed[0]), "bold $key"), " and speak.")
+            if closed is not None
+            else (("Just say something.", "bold"),),
             ((f"When you stop speaking, {facts.voice} answers. Talk over the answer to cut in.", "$quiet"),),
         ]
     else:
@@ -115,7 +118,7 @@ def _welcome(facts: CardFacts) -> list[Line]:
             ((f"Let go, and {facts.voice} answers. Your first word is never cut off.", "$quiet"),),
         ]
     talk = "pause and resume the microphone" if hands_free else "hold to talk; a short tap keeps the mic open"
-    mode = _key(keys.of("turn_mode"), "push-to-talk" if hands_free else "hands-free", 2)
+    mode = _key(keys.of("turn_mode"), "push-to-talk" if hands_free else "open mic", 2)
     offered = [
         _key(keys.of("ptt"), talk),
         _key(keys.of("back"), "stop the answer"),

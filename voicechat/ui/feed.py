@@ -97,6 +97,7 @@ class Feed:
             snapshot.meters,
             snapshot.sound,
         )
+        self.app.talk.now = float(int(snapshot.t))
         self.app.talk.developer.take_state(snapshot.t, self.app.view.mic, self.app.meters)
         if self.app.away:
             self.app.name_window()

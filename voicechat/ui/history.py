@@ -133,6 +133,8 @@ class History:
         self._voice_ended: float | None = None
         self._cut_from: float | None = None
         """When the sound that is heard was told to end."""
+        self._silent_at: float | None = None
+        """When the loudspeaker fell silent; None while it plays, and before the first answer."""
 
     def take_levels(self, at: float, you: float | None, assistant: float | None, *, sent: bool) -> None:
         self.now = max(self.now, at)
@@ -202,17 +204,18 @@ class History:
                 self.reply.begin("generating", row.t, _short(row.refs[0]))
             case "response.done":
                 if running is not None and (running.kind, running.words) == ("generating", _short(row.refs[0])):
-                    self._finish_response(row, running.words)
+                    self._finish_response(row, running.words, running.start)
             case "output_audio_buffer.stopped" | "output_audio_buffer.cleared":
                 if running is not None and running.kind == "playing":
                     self.reply.finish(row.t)
                     if row.type == "output_audio_buffer.cleared":
                         self._mark("cut", row.t, "cut")
 
-    def _finish_response(self, row: EventRow, words: str) -> None:
+    def _finish_response(self, row: EventRow, words: str, running_since: float) -> None:
         response = parsed(row.payload).get("response")
         status = response.get("status") if isinstance(response, Mapping) else ""
-        if status == "completed":
+        is_heard_out = self._silent_at is not None and running_since <= self._silent_at
+        if status == "completed" and not is_heard_out:
             self.reply.begin("playing", row.t, words)
             return
         self.reply.finish(row.t)
@@ -229,7 +232,7 @@ class History:
                 self._voice_ended = row.t
                 self._wait_for_answer(row.t)
             case "assistant.audible":
-                self._cut_from = None  # a stop before this sound was not of it
+                self._cut_from = self._silent_at = None  # a stop before this sound was not of it
                 if self._voice_ended is not None and row.t - self._voice_ended < 60.0:
                     self._wait("answer", self._voice_ended, row.t)
                 self._voice_ended = None
@@ -239,7 +242,7 @@ class History:
                     self.reply.finish(row.t)
                     if since is not None:
                         self._mark("cut", row.t, "cut")
-                at = _past(parsed(row.payload).get("last_audible_at"), row.t)
+                at = self._silent_at = _past(parsed(row.payload).get("last_audible_at"), row.t)
                 if since is not None and at - since < 10.0:
                     self._wait("silence", since, max(since, at))
             case "stop.pressed":

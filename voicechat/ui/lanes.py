@@ -320,8 +320,9 @@ def _axis(frame: Frame) -> Cells:
     every = next((s for s in (1, 2, 5, 10, 15, 30, 60, 120, 300) if s / frame.step >= 14), 600)
     second = math.ceil(frame.start / every) * every
     while frame.column(second) <= now:
-        if second >= 0:
-            cells.put(frame.column(second), "┬" + clock(second), "quiet")
+        column, label = frame.column(second), "┬" + clock(second)
+        if second >= 0 and column + len(label) < (now - 3 if frame.look.following else frame.count):
+            cells.put(column, label, "quiet")
         second += every
     first = bisect_left(frame.look.hits, frame.start)
     for at in frame.look.hits[first : bisect_left(frame.look.hits, frame.end)]:

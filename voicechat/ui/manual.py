@@ -165,15 +165,7 @@ class Manual:
         for row in batch.rows:
             if row.dir == "in" and row.type == RETRIEVED and row.refs[1] == self._retrieving:
                 self._retrieving = ""
-                self.app.call_after_refresh(self._show_event, row.seq)
-
-    def _show_event(self, seq: int) -> None:
-        self.app.talk.developer.show(True)
-        inspector = self.app.talk.developer.inspector
-        inspector.flush()
-        inspector.set_filter("")
-        if inspector.select_seq(seq):
-            inspector.show_details(True)
+                self.app.call_after_refresh(self.app.talk.developer.show_event, row.seq)
 
 
 def readable(payload: str) -> str:

@@ -36,7 +36,15 @@ def is_urgent(old: View, new: View) -> bool:
 
     def at_once(view: View) -> tuple[object, ...]:
         mic = view.mic
-        return view.asked, mic.state, mic.is_on_air, mic.lamps, view.reply.state, view.connection.phase
+        return (
+            view.asked,
+            mic.state,
+            mic.is_on_air,
+            mic.lamps,
+            mic.speaks_while_closed,
+            view.reply.state,
+            view.connection.phase,
+        )
 
     return at_once(old) != at_once(new)
 

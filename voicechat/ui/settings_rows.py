@@ -188,7 +188,7 @@ class Values:
 
 def _new(keys: Keys) -> str:
     """How a new session is begun."""
-    return f"{keys.of('commands')} new starts one"
+    return f'press {keys.of("commands")} and type "new"'
 
 
 Choices = Sequence[tuple[str, SettingValue]]
@@ -296,7 +296,7 @@ def groups(facts: Facts) -> tuple[Group, ...]:
         ("TURN DETECTION", _detector(values)),
         ("VOICE", _voice(values)),
         ("SOUND", _sound(values)),
-        ("LOOKS", _looks(facts)),
+        ("APPEARANCE", _looks(facts)),
     )
 
 
@@ -369,9 +369,7 @@ def _kind_row(values: Values, kind: Json, why: str) -> Setting:
 def _voice(values: Values) -> tuple[Setting, ...]:
     shown = values.shown
     voices: Steps = tuple((name, name) for name in known_names()[0])
-    voice = words(
-        values, "audio.output.voice", "voice", voices, note="from the next session" if shown.voice_fixed else ""
-    )
+    voice = words(values, "audio.output.voice", "voice", voices, note="from next session" if shown.voice_fixed else "")
     heat = "" if values.is_beta else "only in the beta dialect"
     how: Steps = (("sound", ["audio"]), ("text", ["text"]))
     tools: Steps = (("auto", "auto"), ("never", "none"), ("always", "required"))
@@ -447,5 +445,5 @@ def _row(key: str, label: str, options: Sequence[Option], chosen: int, note: str
 
 
 def _edited(row: Setting) -> Setting:
-    """Any name is passed on: Enter types one."""
+    """Any name is passed on: it may be typed."""
     return replace(row, edits=row.text if row.text != "off" else "")

@@ -30,7 +30,7 @@ class Switches:
 
     def turn_mode(self) -> None:
         event = did.TurnModeChosen("push-to-talk" if self.app.view.mic.turn_mode == "hands-free" else "hands-free")
-        self._change(event, event.mode)
+        self._change(event, "open mic" if event.mode == "hands-free" else event.mode)
 
     def barge_in(self) -> None:
         wanted = not self.app.view.mic.barge_in

@@ -62,18 +62,8 @@ Release = Literal["unknown", "true", "guessed", "remote"]
 line); where it is guessed, taps are told of too."""
 Tone = Literal["live", "plain", "waiting", "warning", "error"]
 
-RELEASE_LONG: Mapping[Release, str] = {
-    "unknown": "",
-    "true": "release of {key}: noticed at once",
-    "guessed": "release of {key}: noticed ≈0.2 s late",
-    "remote": "release of {key}: noticed ≈0.4 s late",
-}
-RELEASE_SHORT: Mapping[Release, str] = {
-    "unknown": "",
-    "true": "release at once",
-    "guessed": "release ≈0.2 s late",
-    "remote": "release ≈0.4 s late",
-}
+RELEASES: Mapping[Release, str] = {"true": "at once", "guessed": "≈0.2 s late", "remote": "≈0.4 s late"}
+"""When the end of a hold is noticed."""
 
 CUT_WORDS = {
     "you": "you stopped it at",
@@ -194,7 +184,7 @@ def cut_words(turn: TurnView) -> str:
 
 def release_words(release: Release, key: str) -> str:
     """`release of Space: noticed at once` and its kin; empty while nothing is known yet."""
-    return RELEASE_LONG[release].format(key=key)
+    return f"release of {key}: noticed {RELEASES[release]}" if release in RELEASES else ""
 
 
 BADGES: Mapping[MicState, tuple[str, str, Tone]] = {
@@ -229,7 +219,7 @@ SENTENCES: Mapping[MicState, tuple[str, str]] = {
     ),
     "half-duplex": ("{speaks} · mic opens 0.3 s after it ends", "{half} · {back} stops the answer"),
     "restoring": ("mic opens in {remaining:.1f} s", "waiting for the last echo to fade"),
-    "idle": ("{press}", "{in_use} · {echo} · {release}"),
+    "idle": ("{press}", "{in_use} · {echo}"),
     "thinking": ("{voice} is thinking · cut in any time", "{press}"),
     "no-line": (
         "not connected yet · your first words are kept",
@@ -249,12 +239,17 @@ SENTENCES: Mapping[MicState, tuple[str, str]] = {
 """State -> the sentence and the line under it. Parts between dots that come out empty are left out."""
 
 
+UNHEARD_VOICE = "you are speaking, but the mic is closed · "
+OPENS: Mapping[MicState, str] = {"muted": "{mute} unmutes", "paused": "{ptt} resumes", "idle": "hold {ptt}"}
+"""What opens a microphone that you closed."""
+
+
 def mic_words(scene: Scene) -> MicWords:
     mic = scene.mic
     glyph, badge, tone = BADGES.get(mic.state, ("○", "MIC CLOSED", "plain"))
     if mic.is_on_air:
         glyph, badge, tone = "●", ON_AIR_BADGES.get(mic.state, "ON AIR"), "live"
-    badge = badge.format(seconds=mic.seconds)
+    badge, tone = badge.format(seconds=mic.seconds), "warning" if mic.speaks_while_closed else tone
     sentence, second = (shown_parts(words) for words in _sentences(scene))
     return MicWords(glyph, badge, tone, sentence or mic.reason, second, mic.lamps, mic.is_on_air)
 
@@ -274,6 +269,8 @@ def _sentences(scene: Scene) -> tuple[str, str]:
         return mic.reason or "not connected", mic.hint
     values = _values(scene)
     sentence, second = SENTENCES[mic.state]
+    if mic.speaks_while_closed:
+        sentence = UNHEARD_VOICE + OPENS.get(mic.state, "")
     return sentence.format_map(values), second.format_map(values)
 
 

@@ -279,7 +279,7 @@ def _false_alarm(conversation: Conversation) -> Conversation:
 
 
 def _noticed(state: State, notice: Noticed, now: float) -> Conversation:
-    """A note in place; the same note again, with nothing said in between, only counts."""
+    """A note in place; the same note again, with nothing said in between, counts, and stands behind what came since."""
     conversation = state.conversation
     if notice.code in HARMLESS:
         return conversation
@@ -291,6 +291,7 @@ def _noticed(state: State, notice: Noticed, now: float) -> Conversation:
         if turn.who != "note":
             break
         if (turn.text, turn.level, turn.detail) == (notice.text, notice.level, notice.code):
-            return changed(conversation, index, replace(turn, count=turn.count + 1))
+            again = replace(turn, count=turn.count + 1, at=now)
+            return replace(conversation, turns=(*turns[:index], *turns[index + 1 :], again))
     turn = Turn(next_key(conversation), "note", now, state.connection.number, text=notice.text, final=True)
     return added(conversation, replace(turn, level=notice.level, detail=notice.code))[0]

@@ -187,7 +187,7 @@ def _empty_transcript_finding(*marks: Evidence | None, is_answered: bool = False
         cause="Noise passes the threshold of the turn detection; its transcript holds neither letter nor digit.",
         cure="Answer only to transcripts with words (create_response false, and response.create after a transcript "
         "with a letter or digit in it), or raise turn_detection.threshold.",
-        ours='preset = "steady" does it.',
+        ours='The setting "answers: turns with words" does it, and so does preset = "steady".',
         evidence=marks,
         rests_on="an answer only for an item whose transcript holds at least one letter or digit",
         confidence=0.88,

@@ -17,8 +17,11 @@ LOCAL: dict[str, tuple[str, str]] = {
     ),
     "focus.lost": ("The window lost the keyboard.", "A held key counts as released."),
     "mute.chosen": ("You muted or unmuted the microphone.", "Nothing but you opens a muted mic."),
-    "pause.toggled": ("You paused the mic, or let it go on.", "Hands-free only."),
-    "turn_mode.chosen": ("You chose hands-free or push-to-talk.", "A session.update changes turn detection."),
+    "pause.toggled": ("You paused the mic, or let it go on.", "With an open mic only."),
+    "turn_mode.chosen": (
+        "You chose open mic (hands-free) or push-to-talk.",
+        "A session.update changes turn detection.",
+    ),
     "barge_in.chosen": ("You switched cutting in on or off.", "On, your voice may stop an answer."),
     "stop.pressed": ("You stopped the answer.", "Silence at once, then response.cancel."),
     "again.pressed": ("You asked again, or reconnected.", "response.create, or a new connection."),
@@ -480,7 +483,7 @@ SERVER: dict[str, tuple[str, str]] = {
         "It comes faster than it plays: queue it.",
     ),
     "response.output_audio.done": (
-        "The sound of an answer was made to its end; it may still be playing.",
+        "No more sound of this item comes: it is complete, or the response was cancelled (response.done says which).",
         "The words' done, then response.done.",
     ),
     "response.function_call_arguments.delta": (

@@ -320,6 +320,8 @@ MIC_WORDS: Mapping[MicState, str] = {
 
 def mic_words(view: View, voice: str) -> str:
     mic = view.mic
+    if mic.speaks_while_closed:
+        return f"you are speaking, but the microphone is {MIC_WORDS[mic.state]}"
     why = "; ".join(part for part in (mic.detail, mic.hint) if part)
     return MIC_WORDS.get(mic.state, "").format(
         voice=voice,

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Literal
 
 from textual.widget import Widget
 
-from voicechat.core.view import MicView
-from voicechat.engine.link import Batch, Evidence, Jumped, Meters
+from voicechat.core.view import MicView, TurnView
+from voicechat.engine.link import Batch, Jumped, Meters
 from voicechat.ui.widgets.transcript import Transcript
 
 if TYPE_CHECKING:
@@ -231,14 +231,19 @@ class Developer:
             self.turn_to(self.inspector.detail.text if shown else self.inspector.events)
         self.screen.rearrange()
 
-    def show_evidence(self, evidence: Evidence) -> None:
-        """To the event that shows a problem, and what it says."""
+    def show_event(self, seq: int | None = None, turn: TurnView | None = None) -> None:
+        """To the event with the engine's number, or to what cut a turn short, else to its first one; with details."""
+        if not self.is_built:
+            self.when_built(lambda: self.show_event(seq, turn))
+            return
         if not self.is_shown:
             self.show(True)
-        if not self.inspector.select_seq(evidence.seq):
+        is_found = turn is not None and self.inspector.select_item(turn.item_id, is_cut=bool(turn.cut_by))
+        is_found = is_found or (seq is not None and self.inspector.select_seq(seq))
+        entry = self.inspector.events.current_entry if is_found else None
+        if entry is None:
             return
-        if evidence.t is not None:
-            self.timeline.show_moment(evidence.t)
+        self.timeline.show_moment(entry.t)
         self.inspector.show_details(True)
         self.mark_selected()
         if self.screen.size_class != "wide":  # the details stand where the problems stood

@@ -15,7 +15,7 @@ from voicechat.ui.paint import Line, palette_of, styled
 from voicechat.ui.screens.overlays import Overlay
 from voicechat.ui.widgets.footer import Foot
 from voicechat.ui.widgets.pane import PaneTitle
-from voicechat.ui.wording import Release
+from voicechat.ui.wording import release_words
 
 KeyRows = Sequence[tuple[str, str]]
 FILTERS = (
@@ -40,21 +40,23 @@ FILTERS = (
     ("◆ ✕", "voice detector, error"),
 )
 """The filter language, beside the keys of the list."""
-ALSO_QUITS = "quit · q q does too"
-KNOWN: dict[Release, tuple[str, str, str]] = {
-    "true": ("● ", "$success", "This terminal reports key releases: a hold ends when you let go."),
-    "guessed": ("◉ ", "$warning", "This terminal reports no key releases: letting go is noticed ≈0.2 s late."),
-    "remote": ("◉ ", "$warning", "This terminal reports no key releases: letting go is noticed ≈0.4 s late."),
-    "unknown": ("○ ", "$quiet", "Whether this terminal reports key releases is not known yet."),
-}
+ALSO_QUITS = "quit; q twice does too"
 INSTEAD: Line = (("    Or tap it twice instead of holding it, or hold the badge with the mouse.", "$quiet"),)
-LAMPS: list[Line] = [
-    (("  What the three lamps say", "bold $accent"),),
-    (
-        *(("  ● mic ", "bold"), ("sound reaches us   ", "$quiet"), ("● sent ", "bold")),
-        *(("it leaves   ", "$quiet"), ("● heard ", "bold"), ("the server reacts", "$quiet")),
+SIGNS: list[Line] = [
+    (("  SIGNS", "bold $accent"),),
+    *(
+        ((f"  {sign:20}", "bold"), (words, "$quiet"))
+        for sign, words in (
+            ("mic ─ sent ─ heard", "sound comes in, it is sent, the server reacts"),
+            ("● ◉ ○ ✕", "yes · waiting, not in force yet · no · broken, error"),
+            ("◆ 1.9 s ◇", "the server heard your voice begin and end"),
+            ("+412 ms  ▲ +1.61 s", "until you heard the answer; ▲ slow, or a warning"),
+            ("╳", "an answer was cut short, and by whom"),
+            ("━━│━━", "│ the lowest level the server has reacted to"),
+        )
     ),
 ]
+"""What stands in talk and deck."""
 WIDTH = 84
 
 
@@ -95,10 +97,11 @@ class HelpScreen(Overlay):
 
     def _of_talk(self, width: int) -> list[Line]:
         release = self.talk.release
-        glyph, color, known = KNOWN[release]
+        is_exact = release in ("true", "unknown")
+        known = release_words(release, self.talk.keys.of("ptt")) or "whether key releases are reported is not known yet"
         keys = _columns(self._side(LEFT_GROUPS), self._side(RIGHT_GROUPS), width, names=10)
-        told: Line = ((f"  {glyph}", color), known)
-        return [*keys, (), told, *([] if release in ("true", "unknown") else [INSTEAD]), *LAMPS]
+        told: Line = (("  ● ", "$success") if is_exact else ("  ◉ ", "$warning"), f"In this terminal: {known}.")
+        return [*keys, (), told, *([] if is_exact else [INSTEAD]), *SIGNS]
 
     def _of_replay(self, width: int) -> list[Line]:
         """How to move about in time, and what there is to look at."""
@@ -113,7 +116,7 @@ class HelpScreen(Overlay):
         ]
         own = (",", "End")
         looks = [
-            (next((one for one in keys.split("  ") if one not in own), keys), words.replace(ALSO_QUITS, "leave"))
+            (next((one for one in keys.split(" or ") if one not in own), keys), words.replace(ALSO_QUITS, "leave"))
             for keys, words in self._side(("LOOK", "LEAVE"))
             if "again" not in words and "tape" not in words
         ]
@@ -130,7 +133,7 @@ class HelpScreen(Overlay):
                     continue
                 keys = [spoken(key) for key in keys_of(action.id, self.talk.keymap).split(",") if key]
                 if action.group == group and keys:
-                    both = "  ".join(keys[:2])
+                    both = " or ".join(keys[:2])
                     words = ALSO_QUITS if action.id == "vc.quit" else action.words
                     rows.append((both if len(both) < 8 and keys[-1] != "+" else keys[0], words))
             if group == "WRITE":

@@ -107,7 +107,7 @@ class QuitScreen(Overlay):
 class Drawer(Overlay):
     """A titled list on the right, made from slices of the talk."""
 
-    heading: ClassVar[str]
+    heading: str = ""
     keys: ClassVar[str] = ""
     """What the title says of keys before the one that closes."""
     slices: ClassVar[tuple[str, ...]]

@@ -16,6 +16,7 @@ from typing import ClassVar, Literal
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.containers import Vertical
 from textual.content import Content
 from textual.style import Style
 from textual.widgets import Input
@@ -29,7 +30,7 @@ from voicechat.ui.screens.overlays import Drawer
 from voicechat.ui.settings_rows import TRANSCRIPTION, Act, Facts, Look, Setting, groups
 from voicechat.ui.widgets.composer import BREAK, LONGEST, MessageField
 from voicechat.ui.widgets.deck import cells_of
-from voicechat.ui.widgets.pane import Choice, PickList
+from voicechat.ui.widgets.pane import Choice, PaneTitle, PickList
 
 LABEL = 13
 """Column where values begin."""
@@ -83,25 +84,16 @@ def _was(palette: Palette, setting: Setting) -> Content:
 
 
 def _words(palette: Palette, room: int, setting: Setting) -> Content:
-    """`● marin  ○ cedar  8 more · fixed once heard`: in order where all fit, else from the chosen one on."""
-    was = _was(palette, setting)
-    how = "Enter types" if setting.edits is not None and not (was or setting.note) else ""
-    note = setting.note or how
-    tail = styled(palette, was, ("  " if was and note else "", ""), (note, "$quiet"))
-    options = [_option(palette, setting, at) for at in range(len(setting.options))]
-    shown, room = options, room - tail.cell_length - 2
-    if sum(option.cell_length for option in options) > room:
-        start, shown, left = max(0, setting.chosen), [], room - len("99 more  ")
-        for option in options[start:] + options[:start]:
-            left -= option.cell_length
-            if shown and left < 0:
-                break
-            shown.append(option)
-    more = len(options) - len(shown)
-    return styled(palette, *shown, (f"{more} more  " if more else "", "$quiet"), tail)
+    """`● server  ○ semantic  ○ off`; where they do not fit only what holds: `● marin  Enter: all 10  was cedar`."""
+    was, at = _was(palette, setting), max(0, setting.chosen)
+    tail = styled(palette, was, ("  " if was and setting.note else "", ""), (setting.note, "$quiet"))
+    options = [option_of(palette, setting, at) for at in range(len(setting.options))]
+    if sum(option.cell_length for option in options) <= room - tail.cell_length:
+        return styled(palette, *options, tail)
+    return styled(palette, options[at], (f"Enter: all {len(options)}  ", "$quiet"), tail)
 
 
-def _option(palette: Palette, setting: Setting, at: int) -> Content:
+def option_of(palette: Palette, setting: Setting, at: int) -> Content:
     text = clean(setting.options[at][0], one_line=True)
     if at == setting.chosen:
         option = styled(palette, ("● ", "bold $success"), Content.styled(text, "bold"))
@@ -183,6 +175,31 @@ class SettingsList(PickList):
             self.screen.choose(meta["choose"])
 
 
+class ChoiceScreen(Drawer):
+    """Every option of one setting, and a last one to type a name that is not among them."""
+
+    place, keys, slices = "choices", "Enter chooses · ", ()
+
+    def __init__(self, settings: SettingsScreen, setting: Setting) -> None:
+        super().__init__()
+        self.settings, self.setting, self.heading = settings, setting, setting.label.upper()
+
+    def choices(self) -> list[Choice]:
+        palette, setting = palette_of(self.app), self.setting
+        self.listed.start = str(setting.chosen)
+        listed = [Choice(str(at), option_of(palette, setting, at)) for at in range(len(setting.options))]
+        return [*listed, Choice("type", styled(palette, ("  type another name", "$quiet")))]
+
+    def on_option_list_option_selected(self) -> None:
+        """Take it, or go on to the text field."""
+        chosen = self.listed.current
+        self.dismiss()
+        if chosen == "type":
+            self.settings.edit(self.setting, "")
+        else:
+            self.settings.do(self.setting, self.setting.options[int(chosen)][1])
+
+
 class SettingsScreen(Drawer):
     """Left and right change, Enter types a text, `u` undoes. Space stays with the talk."""
 
@@ -204,9 +221,9 @@ class SettingsScreen(Drawer):
         return SettingsList(self.choices)
 
     def below(self) -> ComposeResult:
-        field = MessageField(id="setting-field", max_length=LONGEST, select_on_focus=False)
-        field.display = False
-        yield field
+        with Vertical(id="setting-box"):
+            yield PaneTitle()
+            yield MessageField(id="setting-field", max_length=LONGEST, select_on_focus=False)
 
     @property
     def place(self) -> Literal["setting", "settings"]:  # type: ignore[override]  # it depends on what is being done
@@ -265,7 +282,10 @@ class SettingsScreen(Drawer):
         if setting.door is not None:
             self.do(setting, setting.door)
         elif setting.edits is not None and setting.is_open:
-            self._edit(setting, setting.edits)
+            if setting.options:
+                self.app.push_screen(ChoiceScreen(self, setting))
+            else:
+                self.edit(setting, setting.edits)
         elif not setting.slides:
             self.action_change(1)
 
@@ -295,13 +315,13 @@ class SettingsScreen(Drawer):
         self.listed.refill()
 
     # the text field
-    def _edit(self, setting: Setting, text: str) -> None:
-        """The field opens with what stands there now."""
+    def edit(self, setting: Setting, text: str) -> None:
+        """The field opens with a text in it, below the name of the setting."""
         self._edited = setting
-        field = self.query_one(MessageField)
+        box, field = self.query_one("#setting-box"), self.query_one(MessageField)
+        box.query_one(PaneTitle).left = (setting.label.upper(), "Enter sets it")
         field.value = clean(text).replace("\n", BREAK)
-        field.placeholder = f"{setting.label}: Enter sets, {keys_of_app(self.app).of('back')} leaves it as it is"
-        field.display = True
+        box.display = True
         field.cursor_position = len(field.value)
         field.focus()
         self.talk.refresh_place()
@@ -317,7 +337,7 @@ class SettingsScreen(Drawer):
 
     def _close_field(self) -> None:
         self._edited = None
-        self.query_one(MessageField).display = False
+        self.query_one("#setting-box").display = False
         self.listed.focus()
         self.talk.refresh_place()
 

@@ -80,6 +80,8 @@ class TalkScreen(Screen[None], Backdrop):
     still_mic: var[MicView] = var(MicView())
     still_reply: var[ReplyView] = var(ReplyView())
     still_connection: var[ConnectionView] = var(ConnectionView())
+    now: var[float] = var(0.0)
+    """Whole seconds on the clock of talk and events."""
     has_state: var[bool] = var(False)
     """The engine has shown a state, so it takes commands."""
 
@@ -135,7 +137,8 @@ class TalkScreen(Screen[None], Backdrop):
         """Header, main area, deck, composer, footer; boxes float above the main area only."""
         cls = TalkScreen
         self._classify()  # before there are children to style anew
-        yield HeaderLine().data_bind(cls.connection, cls.rtt, cls.numbers, cls.label, cls.writes, cls.tape, cls.hangs)
+        header = HeaderLine().data_bind(cls.connection, cls.now, cls.rtt, cls.numbers, cls.label, cls.writes)
+        yield header.data_bind(cls.tape, cls.hangs)
         with Area(id="main"):
             with SideBySide(id="talk"):
                 with Area(id="said"):
@@ -392,7 +395,11 @@ class TalkScreen(Screen[None], Backdrop):
         elif self.consent.asked:
             self.place = "consent"
         elif self.developer.is_shown:
-            self.place = "filter" if self.developer.inspector.filter.is_typing else "events"
+            is_typing, has_problems = (
+                self.developer.inspector.filter.is_typing,
+                self.developer.problems.listed.has_focus,
+            )
+            self.place = "filter" if is_typing else "problems" if has_problems else "events"
         elif self.shows_numbers:
             self.place = "numbers"
         else:
@@ -421,6 +428,7 @@ class TalkScreen(Screen[None], Backdrop):
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         self.developer.pane_focused(event.widget)
+        self.refresh_place()
 
     def on_events_pane_details_shown(self) -> None:
         self.developer.details_shown()
@@ -434,4 +442,4 @@ class TalkScreen(Screen[None], Backdrop):
         self.call_after_refresh(self.developer.mark_selected)
 
     def on_problems_pane_evidence_wanted(self, message: ProblemsPane.EvidenceWanted) -> None:
-        self.developer.show_evidence(message.evidence)
+        self.developer.show_event(message.evidence.seq)

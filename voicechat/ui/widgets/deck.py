@@ -17,7 +17,7 @@ from voicechat.ui.bindings import viewer_keys
 from voicechat.ui.messages import BadgePressed, BadgeReleased
 from voicechat.ui.paint import Painted, Palette, Row, decibels
 from voicechat.ui.wording import (
-    RELEASE_SHORT,
+    RELEASES,
     Keys,
     MicWords,
     Release,
@@ -188,7 +188,7 @@ class Deck(Painted):
         if self.mic.turn_mode == "transcribe":
             return "transcribe only"
         if self.mic.turn_mode == "push-to-talk":
-            return RELEASE_SHORT[self.release]
+            return f"release {RELEASES[self.release]}" if self.release in RELEASES else ""
         return f"barge-in {'on' if self.mic.barge_in else 'off'}"
 
     def _short_second(self, palette: Palette, width: int, words: MicWords, answer: ReplyWords) -> Row:

@@ -40,7 +40,7 @@ from voicechat.ui.inspector.entries import EventStore, parsed, session_time
 from voicechat.ui.inspector.query import BadTerm, parse
 from voicechat.ui.paint import LineView, Palette, Row, keys_of_app
 from voicechat.ui.widgets.event_list import EventList
-from voicechat.ui.widgets.filter_line import DEFAULT_FILTER, NO_LOCAL, FilterLine
+from voicechat.ui.widgets.filter_line import DEFAULT_FILTER, NO_LOCAL, WITH_LOCAL, FilterLine
 from voicechat.ui.widgets.pane import PaneTitle
 from voicechat.ui.wording import grouped
 
@@ -265,6 +265,16 @@ class EventsPane(Container):
         number = self.store.number_of(seq)
         return number is not None and self._go_to(number)
 
+    def select_item(self, item_id: str, *, is_cut: bool) -> bool:
+        """The cursor on what cut this item's answer short, else on its first event; filters that hide it fall."""
+        self.flush()
+        lines = self.store.lines_with("item", item_id)
+        if not lines:
+            return False
+        later = self.store.entries[lines[0] - self.store.base :] if is_cut else []
+        cut = next((entry.seq for entry in later if entry.kind.type == "answer.interrupted"), lines[0])
+        return self._go_to(cut)
+
     def select_time(self, t: float) -> None:
         nearest = self.events.shown.nearest(t)
         if nearest is not None:
@@ -389,7 +399,7 @@ class EventsPane(Container):
         """The cursor on a store number; filters that hide it fall, the one of the start last."""
         if self.events.go_to(seq):
             return True
-        for wider in (DEFAULT_FILTER, ""):
+        for wider in (DEFAULT_FILTER, WITH_LOCAL, ""):
             self.filter.put(wider)
             self._ask(wider)  # at once: the message of the filter line comes too late for what follows
             if self.events.go_to(seq):
@@ -448,8 +458,8 @@ class EventsPane(Container):
         if events.reference is not None:
             parts.append(f"times from {session_time(events.reference)}")
         title.left = ("EVENTS", " · ".join(parts))
-        frozen = f"‖ frozen · {grouped(events.newer)} newer · End"
-        freeze = keys_of_app(self.app).of("freeze")
-        local = f"{keys_of_app(self.app).of('local')} {'shows' if self.hides_local else 'hides'} local events"
-        title.right = f"▾ following · {freeze} freezes · {local}" if events.follow else frozen
+        keys = keys_of_app(self.app)
+        frozen = f"‖ frozen · {grouped(events.newer)} newer · {keys.of('follow')}"
+        state = f"▾ following · {keys.of('freeze')} freezes" if events.follow else frozen
+        title.right = f"{state} · {keys.of('local')} {'shows' if self.hides_local else 'hides'} local events"
         title.focused_pane = events.has_focus or self.filter.is_typing

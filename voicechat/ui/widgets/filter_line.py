@@ -22,7 +22,8 @@ from voicechat.ui.paint import keys_of_app, palette_of
 from voicechat.ui.sanitise import clean, safe
 
 NO_LOCAL = "-dir:local"
-DEFAULT_FILTER = f"-is:audio {NO_LOCAL}"
+WITH_LOCAL = "-is:audio"
+DEFAULT_FILTER = f"{WITH_LOCAL} {NO_LOCAL}"
 """Audio is nine events in ten and says nothing in words; what this program saw and did would bury the API's events."""
 QUIET_FOR = 0.1
 """Seconds without a key before the filter is applied."""
@@ -116,7 +117,7 @@ class FilterLine(Horizontal):
 
     @property
     def is_default(self) -> bool:
-        return self.applied == DEFAULT_FILTER and not self.trouble
+        return self.applied in (DEFAULT_FILTER, WITH_LOCAL) and not self.trouble
 
     def put(self, text: str) -> None:
         self._remember(self.applied)

@@ -38,7 +38,7 @@ def _of_replay(now: Foot) -> list[Hint]:
         moves = [("←→", "5 s"), (", .", "event"), (_speed_keys(now.keys), "speed"), ("Home End", "ends")]
         return [("vc.ptt", word), *moves, EVENTS, HELP, QUIT]
     told = [(key, "back" if text.startswith("stop") else text) for key, text in _of_talk(now) if text != "stop"]
-    return [(key, word if text in ("talk", "open mic", "pause mic") else text) for key, text in told]
+    return [(key, word if text in ("talk", "resume mic", "pause mic") else text) for key, text in told]
 
 
 def _speed_keys(keys: Keys) -> str:
@@ -61,7 +61,7 @@ def _of_talk(now: Foot) -> list[Hint]:
         case "turn":
             changes = [("vc.insert_after", "insert after"), ("vc.delete_turn", "delete")]
             changes += [("vc.retrieve_turn", "retrieve"), ("vc.truncate_turn", "cut here")]
-            return [("↑↓", "turn"), ("vc.copy", "copy"), *changes, ("vc.back", "back")]
+            return [("↑↓", "turn"), ("vc.copy", "copy"), ("vc.events", "its events"), *changes, ("vc.back", "back")]
         case "consent":
             answers = [("y", "allow"), ("a", "always in this talk"), ("n", "no")]
             return [talk, *answers, ("vc.back", "no"), ("vc.type", "type")]
@@ -72,8 +72,10 @@ def _of_talk(now: Foot) -> list[Hint]:
         case "help":
             return [("vc.back", "close"), talk, ("vc.commands", "commands"), QUIT]
         case "settings":
-            moves = [("↑↓", "move"), ("←→", "change"), ("u", "undo"), ("Enter", "edit"), ("vc.back", "close")]
+            moves = [("↑↓", "move"), ("←→", "change"), ("u", "undo"), ("Enter", "choose"), ("vc.back", "close")]
             return [talk, *moves]
+        case "choices":
+            return [talk, ("↑↓", "move"), ("Enter", "choose"), ("vc.back", "back")]
         case "setting":
             return [("Enter", "set"), ("vc.back", "leave it"), *ALSO_TYPING]
         case "devices":
@@ -83,6 +85,9 @@ def _of_talk(now: Foot) -> list[Hint]:
             return [talk, EVENTS, ("x", "export CSV"), ("vc.numbers", "back to talk"), HELP]
         case "filter":
             return [("Enter", "done"), ("↑", "earlier"), ("vc.back", "clear"), *ALSO_TYPING]
+        case "problems":
+            listed = [("↑↓", "problem"), ("Enter", "its event"), ("Tab", "next pane")]
+            return [talk, *listed, ("vc.events", "back to talk"), HELP]
         case "events":
             listed = [("vc.find", "filter"), ("vc.fold", "details"), ("vc.freeze", "freeze")]
             listed += [("vc.events", "back to talk"), HELP, ("vc.problem", "next problem")]
@@ -119,13 +124,13 @@ def _talk_hints(now: Foot) -> list[Hint]:
         row.append(("vc.back", f"stop {assistant_name(now.connection)}"))
     if now.reply.state == "no-answer":
         row.append(("vc.again", "ask again"))
-    return [*row, ("vc.barge_in", "barge-in"), *rest][:7]
+    return [*row, type_, EVENTS, ("vc.barge_in", "barge-in"), HELP]
 
 
 def _talk_word(now: Foot) -> str:
     if now.mic.turn_mode == "push-to-talk" or now.connection.phase != "open":
         return "talk"
-    return "open mic" if now.mic.state == "paused" else "pause mic"
+    return "resume mic" if now.mic.state == "paused" else "pause mic"
 
 
 def _may_stop(now: Foot) -> bool:

@@ -21,10 +21,10 @@ def connection_words(connection: ConnectionView, rtt: float | None, *, long: boo
         return _missing(connection)
     match connection.phase:
         case "open" if rtt is not None and rtt >= SLOW_LINE:
-            return "▲", "warning", f"slow connection {rtt * 1000:.0f} ms"
+            return "▲", "warning", f"slow connection · RTT {rtt * 1000:.0f} ms"
         case "open":
-            figure = "" if rtt is None else f"{rtt * 1000:.0f} ms"
-            return "●", "success", f"connected {figure}".strip() if long or not figure else figure
+            figure = "" if rtt is None else f"RTT {rtt * 1000:.0f} ms"
+            return "●", "success", f"connected · {figure}" if long and figure else figure or "connected"
         case "connecting":
             return "◌", "warning", f"connecting {connection.seconds:.1f} s"
         case "refused" if connection.next_try_in is not None:
@@ -50,20 +50,22 @@ def transport_words(connection: ConnectionView) -> str:
     return f"{connection.transport} ({connection.why})" if connection.why else connection.transport
 
 
-def clock_words(connection: ConnectionView) -> str:
-    """`4:12`; near the end of a line that the service limits, `56:10 of 60:00` of that line."""
+def clock_words(connection: ConnectionView, now: float) -> str:
+    """`4:12`, as in talk and events; near the end of a line that the service limits, `56:10 of 60:00` of that line."""
     limit = connection.session_limit
     if connection.phase == "open" and connection.ends_in is not None:
         return f"{clock(connection.seconds)} of {limit_words(connection.seconds + connection.ends_in)}"
     if connection.phase == "open" and limit is not None and connection.seconds >= limit - LAST_MINUTES:
         return f"{clock(connection.seconds)} of {limit_words(limit)}"
-    return clock(connection.session_seconds) if connection.phase != "connecting" else "--:--"
+    return clock(now) if connection.phase != "connecting" else "--:--"
 
 
 class HeaderLine(Painted):
     """Takes the connection, the round-trip time and the numbers, of which the cost is shown."""
 
     connection: reactive[ConnectionView] = reactive(ConnectionView())
+    now: reactive[float] = reactive(0.0)
+    """Whole seconds on the clock of talk and events."""
     rtt: reactive[float | None] = reactive[float | None](None)
     numbers: reactive[Numbers] = reactive(Numbers(0.0, Figures()))
     label: reactive[str] = reactive("")
@@ -91,7 +93,7 @@ class HeaderLine(Painted):
             glyph, color, words = "▲", "warning", "engine does not respond"
         right = row.part().own(f"{glyph} ", color)
         right.own(words, "foreground" if connection.phase == "open" and not self.hangs else color)
-        right.own(f"   {clock_words(connection)} ")
+        right.own(f"   {clock_words(connection, self.now)} ")
         if pieces := cost_pieces(self.numbers.figures, long=width >= 100):
             right.own("  ")
             for text, color, bold in pieces:

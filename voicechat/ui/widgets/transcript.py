@@ -176,10 +176,17 @@ class Transcript(Vertical, Backdrop):
                 self._reorder()
             for key in self._dirty & self._shown.keys():
                 self._shown[key].turn = self.records[key]
+            if self._order_changed or any(self.records[key].cut_by for key in self._dirty):
+                self._mark_explained()
             if self.selected and self.selected not in self._shown:
                 self.selected = ""
         self._dirty.clear()
         self._order_changed = False
+
+    def _mark_explained(self) -> None:
+        explained = self.explained
+        for key, turn in self._shown.items():
+            turn.is_explained = explained is not None and key == explained.key
 
     def _reorder(self) -> None:
         wanted = self._wanted()
@@ -267,6 +274,16 @@ class Transcript(Vertical, Backdrop):
     def selected_turn(self) -> TurnView | None:
         return self.records.get(self.selected)
 
+    @property
+    def explained(self) -> TurnView | None:
+        """The turn whose events are one key away: the selected one, else the last answer if it was cut short."""
+        if self.selected:
+            turn = self.selected_turn
+        else:
+            known = (self.records[key] for key in reversed(self.order) if key in self.records)
+            turn = next((one for one in known if one.who == "assistant"), None)
+        return turn if turn is not None and turn.item_id and (self.selected or turn.cut_by) else None
+
     def move_selection(self, by: int) -> None:
         """Up from the newest turn in sight; down beyond the last one follows the newest again."""
         keys = [key for key in self.order if key in self._shown]
@@ -297,6 +314,7 @@ class Transcript(Vertical, Backdrop):
             self.turn_list.release_anchor()
             self._shown[now].is_selected = True
             self.turn_list.scroll_to_widget(self._shown[now], animate=False)
+        self._mark_explained()
 
     def watch_question(self, before: str, now: str) -> None:
         for key, asks in ((before, False), (now, True)):

@@ -34,15 +34,18 @@ FOLD_OVER = 3
 COLORS = {"you": "you", "assistant": "assistant", "tool": "tool", "note": "rule"}
 
 
-def body_content(turn: TurnView, palette: Palette, keys: Keys, *, unfolded: bool) -> Content:
-    fold = "" if unfolded else keys.of("fold")
+def body_content(
+    turn: TurnView, palette: Palette, keys: Keys, *, unfolded: bool, is_explained: bool = False
+) -> Content:
+    """`is_explained`: the key for events leads to those of this turn."""
+    fold, why = "" if unfolded else keys.of("fold"), keys.of("events") if is_explained else ""
     match turn.who:
         case "note":
             return _note(turn, palette)
         case "tool":
             return _tool(turn, palette, unfolded)
         case "assistant":
-            said = _assistant(turn, palette, fold)
+            said = _assistant(turn, palette, fold, why)
         case _:
             said = _you(turn, palette)
     return _with_translation(said, turn, palette)
@@ -73,10 +76,10 @@ def _you(turn: TurnView, palette: Palette) -> Content:
     return Content("").join(parts)
 
 
-def _assistant(turn: TurnView, palette: Palette, fold: str) -> Content:
+def _assistant(turn: TurnView, palette: Palette, fold: str, why: str) -> Content:
     parts = [safe(turn.text)]
     if turn.cut_by:
-        parts += _cut(turn, palette, fold)
+        parts += _cut(turn, palette, fold, why)
     elif turn.failed:
         parts.append(_styled(palette, " ✕ " if turn.text else "✕ ", "error", "bold"))
         parts.append(safe(turn.failed).stylize(palette.hex("error")))
@@ -87,11 +90,12 @@ def _assistant(turn: TurnView, palette: Palette, fold: str) -> Content:
     return Content("").join(parts)
 
 
-def _cut(turn: TurnView, palette: Palette, fold: str) -> list[Content]:
-    """` ╳ you cut in at 2.4 s · not heard: [...]`: who cut, when, and what nobody heard."""
+def _cut(turn: TurnView, palette: Palette, fold: str, why: str) -> list[Content]:
+    """`╳ you cut in at 2.4 s · F2 shows why · not heard: [...]`, below what was said: who cut, when, what was lost."""
     parts = [
-        _styled(palette, " ╳ " if turn.text else "╳ ", "mic-live", "bold"),
+        _styled(palette, "\n╳ " if turn.text else "╳ ", "mic-live", "bold"),
         _styled(palette, cut_words(turn), "foreground", "bold"),
+        _styled(palette, f" · {why} shows why" if why else "", "quiet"),
     ]
     rest = turn.rest.strip()
     if rest:
@@ -216,6 +220,8 @@ class Turn(Lined):
     unfolded: reactive[bool] = reactive(False, layout=True)
     is_selected: reactive[bool] = reactive(False)
     """What the keys for one turn are about."""
+    is_explained: reactive[bool] = reactive(False, layout=True)
+    """The key for events leads to those of this turn."""
     asks: reactive[bool] = reactive(False, layout=True)
     """A last row asks whether it is to be deleted."""
 
@@ -240,7 +246,8 @@ class Turn(Lined):
         """Markdown for a whole written answer; plain while it grows: laying it out anew for each word is dear."""
         turn, palette = self.turn, palette_of(self.app)
         if not turn.written or turn.partial or turn.cut_by or turn.failed:
-            return body_content(turn, palette, keys_of_app(self.app), unfolded=self.unfolded)
+            told = {"unfolded": self.unfolded, "is_explained": self.is_explained}
+            return body_content(turn, palette, keys_of_app(self.app), **told)
         from voicechat.ui.widgets.markdown import markdown_content
 
         return _with_translation(markdown_content(clean(turn.text), palette, width), turn, palette)
