@@ -3,9 +3,9 @@
     python -m tests.bench.bench_soak [--minutes N] [--every SECONDS] [--verbose]
 
 The product as it comes, `voicechat --provider local`, in a pty with a virtual microphone and loudspeaker. A question is
-spoken or typed in turn, every few seconds; the developer view is open every other ten minutes. Memory is what a process
-has for itself (anonymous, USS without files; /proc, so Linux only), read twice a minute. The first ten minutes are left
-out, the growth of the rest is the slope of the straight line nearest to it, in MB an hour.
+spoken or typed in turn, every few seconds; the developer view is open every other five minutes. Memory is what a
+process has for itself (anonymous, USS without files; /proc, so Linux only), read twice a minute. The first ten minutes
+are left out, the growth of the rest is the slope of the straight line nearest to it, in MB an hour.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ WARM_UP = 600.0
 """Seconds in which caches fill; a run of less than half an hour leaves out a third instead."""
 LOOK_EVERY = 30.0
 """Seconds; a shorter run is read twenty times."""
-PANEL_EVERY = 600.0
+PANEL_EVERY = 300.0
 BAR = 2.0
 """MB an hour."""
 QUESTIONS = (
