@@ -18,22 +18,11 @@ class TapSettings:
     What the user asked of a tap; it travels to the tap's process beside the settings.
     """
 
-    upstream: str
+    upstream: str = ""
     port: int = 8765
     record: str = ""
     attach: str = ""
     to_send: tuple[str, ...] = ()
-
-    def plain(self) -> dict[str, Any]:
-        """For the link."""
-        return asdict(self)
-
-
-def tap_settings(plain: object) -> TapSettings:
-    """The inverse of `plain`; what is missing has its default."""
-    told = plain if isinstance(plain, dict) else {}
-    known = {name: told[name] for name in ("upstream", "port", "record", "attach", "to_send") if name in told}
-    return TapSettings(**{"upstream": "", **known})
 
 
 class TapProcess(EngineProcess):
@@ -47,4 +36,4 @@ class TapProcess(EngineProcess):
         return spawn(environ, "voicechat.tap")
 
     def _hello(self) -> dict[str, Any]:
-        return super()._hello() | {"tap": self._options.plain()}
+        return super()._hello() | {"tap": asdict(self._options)}

@@ -7,7 +7,6 @@ import contextlib
 import json
 import sys
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TextIO
 
 from voicechat import exit_codes
@@ -18,11 +17,9 @@ from voicechat.engine.pipe import TICK
 from voicechat.journal.entry import Happening
 from voicechat.journal.lines import AUDIO_TYPES
 from voicechat.tap.host import TapSettings
-from voicechat.tap.registry import SessionRegistry
-from voicechat.tap.server import TapServer
+from voicechat.tap.service import tap_of
 from voicechat.tap.session import Session
-from voicechat.tap.sideband import Sideband, sideband_target
-from voicechat.tap.upstream import Upstream
+from voicechat.tap.sideband import Sideband
 from voicechat.tasks import ended_by_signal, ticks
 from voicechat.ui.sanitise import clean
 
@@ -39,10 +36,7 @@ def print_tap(settings: Settings, wish: TapSettings, environ: Mapping[str, str],
 
 
 async def _run(settings: Settings, wish: TapSettings, environ: Mapping[str, str], *, as_json: bool) -> None:
-    target = sideband_target(settings, environ, wish.attach) if wish.attach else None
-    record = Path(wish.record).expanduser() if wish.record else None
-    registry = SessionRegistry(Upstream(target.base_url if target else wish.upstream), settings, record=record)
-    server = Sideband(registry, target, wish.to_send) if target else TapServer(registry, wish.port)
+    registry, server = tap_of(settings, wish, environ)
     printer = Printer(sys.stdout, as_json=as_json)
     registry.on_session, registry.on_request = printer.follow, printer.request
     await server.start()

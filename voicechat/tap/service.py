@@ -10,9 +10,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from msgspec.structs import replace
 
-from voicechat.config.settings import from_plain
+from voicechat.config.settings import Settings, from_plain
 from voicechat.core.policy import TurnPolicy
 from voicechat.core.state import State
 from voicechat.core.user_events import RawEventEntered
@@ -33,13 +34,23 @@ from voicechat.engine.link import (
 )
 from voicechat.engine.pipe import TICK, PipeServer, note_defect
 from voicechat.engine.showing import Showing
-from voicechat.tap.host import tap_settings
+from voicechat.tap.host import TapSettings
 from voicechat.tap.model import idle_state
 from voicechat.tap.registry import SessionRegistry
 from voicechat.tap.server import TapServer
 from voicechat.tap.session import Session
 from voicechat.tap.sideband import Sideband, sideband_target
 from voicechat.tap.upstream import Upstream
+
+
+def tap_of(
+    settings: Settings, wish: TapSettings, environ: Mapping[str, str]
+) -> tuple[SessionRegistry, Sideband | TapServer]:
+    """What is wished for, to be started. Raises ConfigError, SignallingError."""
+    target = sideband_target(settings, environ, wish.attach) if wish.attach else None
+    record = Path(wish.record).expanduser() if wish.record else None
+    registry = SessionRegistry(Upstream(target.base_url if target else wish.upstream), settings, record=record)
+    return registry, Sideband(registry, target, wish.to_send) if target else TapServer(registry, wish.port)
 
 
 class TapScene:
@@ -154,18 +165,9 @@ class TapService(PipeServer):
     _sideband: Sideband | None = None
 
     async def _serve(self, hello: ClientHello) -> int:
-        options = tap_settings(hello.settings.get("tap"))
-        record = Path(options.record).expanduser() if options.record else None
-        settings = from_plain(hello.settings)
-        if options.attach:
-            target = sideband_target(settings, os.environ, options.attach)
-            registry = SessionRegistry(Upstream(target.base_url), settings, record=record)
-            server: Sideband | TapServer
-            server = sideband = Sideband(registry, target, options.to_send)
-            self._sideband = sideband
-        else:
-            registry = SessionRegistry(Upstream(options.upstream), settings, record=record)
-            server = TapServer(registry, options.port)
+        options = msgspec.convert(hello.settings.get("tap", {}), TapSettings)
+        registry, server = tap_of(from_plain(hello.settings), options, os.environ)
+        self._sideband = server if isinstance(server, Sideband) else None
         show = ScreenFeed(registry, self.post)
         await server.start()
         self._loop.set_exception_handler(lambda loop, context: show.defect(context))
