@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.screen import showing, text, until
+from tests.support.tapes import call_tape
 from tests.support.terminal import Terminal
+from voicechat.engine.link import TapeShown
 
 pytestmark = [pytest.mark.pty, pytest.mark.skipif(sys.platform == "win32", reason="needs a pty")]
 
@@ -199,3 +202,20 @@ def test_ctrl_c_while_it_waits_leaves_the_terminal_as_it_was(tmp_path: Path) -> 
         terminal.type(b"\x03")
         terminal.wait()
         assert terminal.echoes
+
+
+async def test_the_newest_recording_becomes_a_page_and_a_bad_one_a_sentence(tmp_path: Path) -> None:
+    folder = call_tape(tmp_path / "talk")
+    async with showing("held") as (app, engine, pilot):
+        app.action_export_recording()
+        await until(pilot, lambda: "nothing is recorded" in text(app))
+        engine.deliver(TapeShown(str(folder)))
+        engine.deliver(TapeShown())
+        await until(pilot, lambda: app.recording == str(folder))
+        app.action_export_recording()
+        await until(pilot, lambda: "A page of the recording" in text(app))
+        engine.deliver(TapeShown(str(tmp_path / "gone")))
+        await until(pilot, lambda: app.recording.endswith("gone"))
+        app.action_export_recording()
+        await until(pilot, lambda: "was not exported" in text(app))
+    assert "<audio" in (tmp_path / "talk.html").read_text()

@@ -7,6 +7,7 @@ import errno
 import gc
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -148,6 +149,8 @@ class VoiceChatApp(App[int]):
         self.meters = Meters()
         self.sound = SoundFacts()
         self.died: Goodbye | None = None
+        self.recording = ""
+        """Folder of the tape that is made or was made last."""
         self.acting = ACTING - BY_HAND if self.spectator is not None and self.spectator.sends else ACTING
         """Actions that a spectator is told in place of."""
         self.talker = Talker(self)
@@ -475,9 +478,9 @@ class VoiceChatApp(App[int]):
             self.leave(0)
 
     async def action_quit_letter(self) -> None:
-        """`q` twice within two seconds: one letter, pasted or slipped, never quits."""
+        """`q` twice within two seconds, without a question: one letter, pasted or slipped, never quits."""
         if self._twice("quit"):
-            await self.action_quit()
+            self.leave(0)
         else:
             self.notice(f"press {self.talk.keys.of('quit_letter')} again to quit")
 
@@ -541,6 +544,24 @@ class VoiceChatApp(App[int]):
         else:
             self.tell(GoOnChosen())
 
+    def action_export_recording(self) -> None:
+        """Make a page of the talk's tape, in a process of its own: a long talk takes seconds."""
+        if not self.recording:
+            self.notice(f"nothing is recorded; {self.talk.keys.of('record')} twice records")
+            return
+        self.notice("making a page of the recording …")
+        self.run_worker(self._export_recording(self.recording), exclusive=True)
+
+    async def _export_recording(self, folder: str) -> None:
+        page = f"{folder}.html"
+        command = (sys.executable, "-P", "-m", "voicechat", "export", folder, "--out", page, "--force")
+        pipe, silent = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
+        export = await asyncio.create_subprocess_exec(*command, stdin=silent, stdout=silent, stderr=pipe)
+        _, said = await export.communicate()
+        why = clean(said.decode("utf-8", "replace"), one_line=True)
+        done = f"A page of the recording, with its sound: {page}"
+        self.talk.add_note(done if export.returncode == 0 else f"The recording was not exported: {why}", here=True)
+
     def action_export_numbers(self) -> None:
         """Write the turns to a file of the user's own, and say where it is."""
         from voicechat.ui.widgets.numbers_view import write_private
@@ -552,9 +573,9 @@ class VoiceChatApp(App[int]):
         try:
             path = write_private(state_dir(), text, time.strftime("%Y%m%d-%H%M%S"))
         except OSError as error:
-            self.talk.add_note(f"The numbers could not be written: {error.strerror or error}.")
+            self.talk.add_note(f"The numbers could not be written: {error.strerror or error}.", here=True)
         else:
-            self.talk.add_note(f"Numbers written to {path}")
+            self.talk.add_note(f"Numbers written to {path}", here=True)
             self.talk.numbers_view.written = str(path)
             self.notice("numbers written")
 

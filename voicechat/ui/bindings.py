@@ -50,6 +50,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("vc.type", "i", "type", "type a message", "WRITE"),
     Action("vc.events", "f2,e", "events", "events, problems, timeline", "LOOK", "Events"),
     Action("vc.numbers", "f7,t", "numbers", "latency, tokens, cost", "LOOK", "Numbers"),
+    Action("vc.export_recording", "", "export_recording", "export the recording as a page"),
     Action("vc.export_numbers", "", "export_numbers", "export the numbers as CSV"),
     Action("vc.go_on", "", "go_on", "go on although it is spent", command="continue: talk beyond the budget"),
     Action("vc.find", "slash", "view('find')", "filter the events", "EVENTS"),

@@ -72,6 +72,7 @@ class Feed:
                 self.app.talk.devices = record
             case TapeShown():
                 self.app.talk.tape = cleaned(record)
+                self.app.recording = record.folder or self.app.recording
             case SessionShown():  # its document is data, cleaned where a value is painted
                 reasons = tuple((path, clean(why, one_line=True)) for path, why in record.refused)
                 self.app.talk.session = structs.replace(record, refused=reasons)

@@ -225,8 +225,8 @@ class TalkScreen(Screen[None], Backdrop):
             self._count_turns()
         self.findings = tuple((known | {finding.id: finding}).values())
 
-    def add_note(self, text: str) -> None:
-        self.query_one(Transcript).add_note(text)
+    def add_note(self, text: str, *, here: bool = False) -> None:
+        self.query_one(Transcript).add_note(text, "info" if here else "warning", here=here)
         self._count_turns()
 
     def engine_died(self, cause: str | None, *, may_restart: bool = True) -> None:
