@@ -6,7 +6,19 @@ from collections.abc import Iterator
 
 from voicechat.insight.checks import check
 from voicechat.insight.readers.phrases import ERROR_LINE
-from voicechat.insight.records import LOG_ENDED, Ended, Evidence, Finding, Record, found, near, number, part, text
+from voicechat.insight.records import (
+    IN_PROSE,
+    LOG_ENDED,
+    Ended,
+    Evidence,
+    Finding,
+    Record,
+    found,
+    near,
+    number,
+    part,
+    text,
+)
 from voicechat.insight.refusals import failure_as, problem_of
 from voicechat.insight.session_model import SessionModel
 
@@ -73,7 +85,8 @@ def _worked(model: SessionModel, closed: Record) -> bool:
     if "session.created" not in model.witness.seen:
         is_bare = not (model.witness.has_answers or model.segments)
         is_soon = near(model.last["client.connected"], closed.mark(), AT_ONCE, EVENTS)
-        return not (is_bare and (is_soon or ERROR_LINE.search(text(closed.event, "told"))))
+        is_told = IN_PROSE in closed.event or ERROR_LINE.search(text(closed.event, "told"))
+        return not (is_bare and (is_soon or is_told))
     answered = any(one.status == "completed" or one.first_output is not None for one in model.answers.values())
     return answered or any(one.transcript for one in model.segments.values())
 

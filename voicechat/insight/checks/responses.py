@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from itertools import islice, pairwise
 
 from voicechat.insight.checks import check
-from voicechat.insight.facts import UNKNOWN, Answer
+from voicechat.insight.facts import UNKNOWN, Answer, Said
 from voicechat.insight.records import (
     LOG_ENDED,
     TIME_PASSED,
@@ -455,6 +455,13 @@ UNANSWERED: Mapping[str, tuple[str, str, str, str, float]] = {
         "with turn_detection null a commit makes an item, and no answer",
         0.8,
     ),
+    "typed": (
+        "A message was put into the conversation, and no answer was asked for.",
+        "conversation.item.create only adds the message; whatever turn detection is set, nothing answers a typed one.",
+        "Send response.create after conversation.item.create.",
+        "the server answers turns that it detects in sound, and no others",
+        0.8,
+    ),
     "uncommitted": (
         "Audio was sent, and nobody ended the turn.",
         "With turn_detection null the service collects audio until the client commits it; it never did.",
@@ -529,7 +536,10 @@ def _left_at_the_end(model: SessionModel) -> Iterator[Finding]:
         return
     decides = model.configured.vad("create_response") is False or model.configured.turn_detection is None
     asked = model.last["response.create"]
-    if model.configured.turn_detection is None and _is_never_committed(model):
+    typed = next((said.at for said in reversed(model.said.values()) if _is_message(said)), None)
+    if typed and asked is None and sorry and not any(seq > typed.seq for seq in marks):
+        yield _unanswered("typed", typed, sorry)
+    elif model.configured.turn_detection is None and _is_never_committed(model):
         yield _unanswered("uncommitted", model.configured.updated, model.last["input_audio_buffer.append"], sorry)
     elif asked is not None and model.unanswered and (sorry or (waits is not None and waits.seq > asked.seq)):
         yield _unanswered("asked", model.unanswered[-1].at, sorry, waits)
@@ -543,6 +553,10 @@ def _left_at_the_end(model: SessionModel) -> Iterator[Finding]:
         waited = elapsed(left[0], left[-1])
         if model.witness.prints_everything if waited is None else waited >= PATIENCE:
             yield _unanswered("unknown", *left)
+
+
+def _is_message(said: Said) -> bool:
+    return said.type == "conversation.item.create" and part(said.event, "item").get("type") == "message"
 
 
 def _is_bare(answer: Answer) -> bool:

@@ -186,6 +186,11 @@ def _acts_of(said: str) -> Iterator[Told]:
     yield from lost
 
 
+def is_rule(line: str) -> bool:
+    """Whether somebody wrote when something happens, and not that it did."""
+    return say.GENERAL.search(line) is not None and is_plain(line)
+
+
 def looks_like_an_error(line: str) -> bool:
     """Whether somebody meant this line to tell of a failure; a traceback's inner lines do not count."""
     return say.ERROR_LINE.search(line) is not None and say.NO_ERROR.search(line) is None
@@ -220,7 +225,7 @@ def _refusal(said: str) -> Told | None:
     """An `error` of the service that a handler printed as a sentence."""
     if say.LISTED.search(said) or (say.SUCCEEDED.search(said) and not say.FAILS.search(said)):
         return None
-    if say.GENERAL.search(said) and is_plain(said):
+    if is_rule(said):
         return None
     code = _CODES.search(said)
     refused = _REFUSED.search(said)

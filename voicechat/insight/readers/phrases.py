@@ -191,8 +191,8 @@ RECORDING_STOPPED = pattern(
 LISTED = pattern(r"\bignor|\bbenign|\bcodes\b|\bexpected errors?\b|\bfor example\b|\be\.g\.")
 """A code in such a sentence did not necessarily come."""
 GENERAL = pattern(
-    r"(?:^|[.!?] )\W*(?:if|when(?:ever)?|once|every|each|in case) (?:the|an?|you|your|this|it|all|\w+ (?:session|event|"
-    r"client|call|connection|token|response)s?)\b|\b(?:if|when(?:ever)?) you\b|\bto (?:avoid|prevent|handle)\b|"
+    r"(?:^|[.!?—–] )\W*(?:if|when(?:ever)?|once|every|each|in case) (?:the|an?|you|your|this|it|all|\w+ (?:session|"
+    r"event|client|call|connection|token|response)s?)\b|\b(?:if|when(?:ever)?) you\b|\bto (?:avoid|prevent|handle)\b|"
     r"\b(?:should|must|can|may|might|will) (?:also |then )?(?:be|get|return|expire|occur|happen|fail|close|send)\b|"
     r"\bmeans? (?:that|the)\b|\b(?:returned|sent|raised|thrown|emitted) (?:if|when)\b|"
     r"^\s*[-*•|]\s*`[a-z_]{4,60}`[^`\w]{0,3}[:–—-]|"
@@ -308,6 +308,7 @@ UNKNOWN_EVENT = pattern(
     r"(?:error|exception|raise|panic).{0,60}(?:unknown|unrecognized|unsupported) .{0,16}event|"
     r"\b(?:keynotfound|typemismatch|valuenotfound|datacorrupted)\((?:codingkeys|swift|core\.|any|string)|"
     r"json: cannot unmarshal|jsonexception: the json value|json(?:decoding|mapping)exception|unrecognizedproperty|"
+    r"\bunknown \w{1,40}kind value|"
     r"keyerror: ['\"](?:response|session|conversation|input_audio_buffer|output_audio_buffer)\."
 )
 """A library that fails on an event it does not know."""

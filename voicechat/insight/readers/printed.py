@@ -26,6 +26,7 @@ from voicechat.insight.readers.narration import (
     failures_in,
     is_name,
     is_plain,
+    is_rule,
     is_written,
     looks_like_an_error,
     narrated,
@@ -169,6 +170,8 @@ class Printed:
     _whole: dict[str, int] = field(default_factory=dict)
     """The line in which an event of each kind was last printed with its fields."""
     _seen: dict[tuple[str, str], None] = field(default_factory=dict)
+    _sentence: str = ""
+    """A line of prose that the next one goes on with."""
     _is_supposed: bool = False
     """The list of causes that there may be goes on."""
 
@@ -418,6 +421,9 @@ class Printed:
             yield Line(number, Found(item, t, "out"))
         if name:
             yield Line(number, Found(event, t, direction_of(name, told)))
+        before, self._sentence = self._sentence, rest if is_prose and is_plain(rest) and rest[-1:] not in ".:?!" else ""
+        if before and rest[:1].islower() and is_rule(before) and is_plain(rest):
+            return
         acts = list(narrated(IN_TEXT.sub(" ", rest) if name else rest))
         is_of_turn = any(act["type"].startswith(TURN) for act in acts)
         is_prose = is_prose and self.has_prose and t is None
