@@ -370,60 +370,39 @@ AHEAD = 1.5
 )
 def mic_reopened_too_early(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
     """Was the mic opened while the answer was still audible?"""
-    if record.type == "playback.ended":
-        yield from _before_its_end(model, record)
-    elif record.type != "mic.opened":
-        yield from _before_the_services_end(model, record)
-    elif model.witness.is_ours:
-        yield from _now(model, record)
-
-
-def _now(model: SessionModel, record: Record) -> Iterator[Finding]:
-    """Our own ears tell whether the loudspeaker is heard at this moment."""
-    closed, heard = model.mic.reopened_after, model.sounding
-    if closed is None or heard is None:
+    opened, closed = model.mic.changed, model.mic.reopened_after
+    if (
+        opened is None
+        or closed is None
+        or not model.mic.is_open
+        or model.witness.is_ours != (record.type == "mic.opened")
+    ):
+        return  # our own ears tell whether the loudspeaker is heard at this moment, other logs where its sound ends
+    heard = model.sounding if model.witness.is_ours else _began(model, record, closed)
+    if heard is None or not (model.witness.is_ours or heard.seq < opened.seq < record.seq):
         return
-    act = model.last.newest(*USER_ACTS, "answer.interrupted")
-    if act is None or act.seq <= min(closed.seq, heard.seq):
-        yield _mic_reopened_too_early_finding(model, closed, heard, record.mark())
-
-
-def _before_the_services_end(model: SessionModel, record: Record) -> Iterator[Finding]:
-    """In another client's log: the answer was still made or played when the mic opened, as its end shows later."""
-    opened, closed, newest = model.mic.changed, model.mic.reopened_after, model.newest
-    if model.witness.is_ours or not model.mic.is_open or opened is None or closed is None:
+    act, spoke = model.last.newest(*USER_ACTS, "answer.interrupted"), model.last["input_audio_buffer.speech_started"]
+    if act is not None and act.seq > min(closed.seq, heard.seq):
         return
-    began = newest.first_output if newest and record.type == "response.done" else model.playback.began
-    began = began or model.playback.began or (closed if record.type != "response.done" else None)
-    if began is None or not began.seq < opened.seq < record.seq:
-        return
-    ended = model.playback.ended
-    if ended is not None and began.seq < ended.seq < opened.seq:
-        return  # that sound was over
-    apart = elapsed(opened, record.mark())
-    act = model.last.newest(*USER_ACTS)
-    spoke = model.last["input_audio_buffer.speech_started"]
+    ended, apart = model.playback.ended, elapsed(opened, record.mark())
+    is_over = ended is not None and heard.seq < ended.seq < opened.seq
     cut_in = spoke is not None and closed.seq < spoke.seq < opened.seq
-    if cut_in or (apart is not None and apart < CLOSE_BY) or (act is not None and act.seq > closed.seq):
-        return
-    yield _mic_reopened_too_early_finding(model, closed, began, opened)
-
-
-def _before_its_end(model: SessionModel, record: Record) -> Iterator[Finding]:
-    """The client tells of the end of its playback, and had opened the mic before."""
-    opened, closed, newest = model.mic.changed, model.mic.reopened_after, model.newest
-    heard = (newest.first_output if newest is not None else None) or model.last["playback.began"]
-    if not model.mic.is_open or opened is None or closed is None or heard is None:
-        return
-    apart = elapsed(opened, record.mark())
-    act = model.last.newest(*USER_ACTS)
-    if apart is None or apart < CLOSE_BY or opened.seq < heard.seq:
-        return
-    ahead = elapsed(closed, heard)
-    if closed.seq < heard.seq and (ahead is None or ahead > AHEAD):
-        return  # it was closed for something else
-    if act is None or act.seq < closed.seq:
+    is_near = apart < CLOSE_BY if apart is not None else record.type == "playback.ended"
+    if model.witness.is_ours or not (is_over or cut_in or is_near):
         yield _mic_reopened_too_early_finding(model, closed, heard, opened)
+
+
+def _began(model: SessionModel, record: Record, closed: Evidence) -> Evidence | None:
+    """The first sound of the answer whose end this record tells, as far as the mic was closed for it."""
+    said = model.newest.first_output if model.newest is not None else None
+    if record.type == "response.done":
+        return said or model.playback.began
+    if record.type != "playback.ended":
+        return model.playback.began or closed
+    heard = said or model.last["playback.began"]
+    ahead = elapsed(closed, heard)
+    is_for_it = heard is not None and (closed.seq >= heard.seq or (ahead is not None and ahead <= AHEAD))
+    return heard if is_for_it else None
 
 
 def _mic_reopened_too_early_finding(
