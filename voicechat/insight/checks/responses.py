@@ -520,17 +520,12 @@ def _left_at_the_end(model: SessionModel) -> Iterator[Finding]:
     said = [one for one in model.segments.values() if not one.is_empty and one.failed is None]
     turns = [mark for one in said if (mark := one.committed or one.transcribed) is not None]
     left = [mark for mark in turns if not any(seq > mark.seq for seq in marks)]
-    if len(empty := model.empty) >= TIMES:
-        yield _unanswered("silent", *(mark for one in empty for mark in (one.created, one.done)))
-        return
-    sorry, waits = model.sorry("no-reply"), model.last["client.waits"]
-    mute = sorry or model.sorry("silence")
-    if mute and model.witness.tells_turns and any(one.transcript for one in model.segments.values()):
-        if model.answers and not any(one.words for one in model.answers.values()):
-            yield _unanswered("silent", *left, *(one.created for one in model.answers.values()), mute)
-            return
-    if sorry and model.segments and model.answers and all(_is_bare(one) for one in model.answers.values()):
-        yield _unanswered("silent", *(one.done for one in model.answers.values()), sorry)
+    sorry, waits, is_told = model.sorry("no-reply"), model.last["client.waits"], model.witness.tells_turns
+    mute, answers = sorry or (model.sorry("silence") if is_told else None), [*model.answers.values()]
+    is_mute = mute and turns and all(not one.words and (is_told or _is_bare(one)) for one in answers)
+    if answers and (is_mute or len(model.empty) >= TIMES):
+        silent = answers if is_mute else model.empty
+        yield _unanswered("silent", *left, *(mark for one in silent for mark in (one.created, one.done)), mute)
         return
     if model.failure is not None and any(model.failure.at.seq > mark.seq for mark in left):
         return
