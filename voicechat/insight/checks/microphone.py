@@ -44,11 +44,7 @@ def self_echo(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
     elif record.type == LOG_ENDED:
         yield from _echoes(model, list(model.segments.values()))
         sorry, cut = model.sorry("itself") or model.sorry("echo"), _cut_by_server(model)
-        is_heard = any(one.over_answer or one.after for one in model.segments.values())
-        if model.sorry("itself") and model.answers and is_heard and not cut:
-            heard = next(reversed(model.answers.values())).first_output
-            yield _self_echo_finding("Who saw it says that the assistant hears itself.", 0.65, heard, sorry)
-        elif sorry is not None and cut:
+        if sorry is not None and cut:
             title = "Answers are cut by what the server takes for speech, and who saw it blames the loudspeaker."
             yield _self_echo_finding(title, 0.75, *(one.done for one in cut), sorry)
     elif record.type == "echo.self_heard":
