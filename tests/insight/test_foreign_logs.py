@@ -83,7 +83,7 @@ def test_sessions_that_a_log_tells_apart_are_judged_apart() -> None:
 
 
 def test_an_error_that_no_check_knows_is_told_and_the_log_is_not_called_healthy() -> None:
-    report = report_of(b'{"type": "error", "error": {"type": "invalid_request_error", "code": "odd", "message": "hm"}}')
+    report = report_of(b'{"type": "error", "error": {"type": "odd_error", "code": "odd", "message": "hm"}}')
     assert not report.findings and not report.is_healthy
     assert report.unexplained[0].ref == "error odd hm"
 

@@ -25,6 +25,7 @@ QUOTA = {"insufficient_quota", "credit_balance_exhausted", "billing_hard_limit_r
 AUTH = set(
     """
     invalid_api_key authentication_error invalid_authentication unauthorized permission_denied access_not_enabled
+    unsupported_country_region_territory
     """.split()
 )
 EXPIRED_TOKEN = {"token_expired", "ephemeral_token_expired", "client_secret_expired"}
@@ -73,11 +74,13 @@ SAYINGS = tuple(
             r"api[ _-]?key\b.{0,24}\b(?:not (?:set|found|provided|configured|defined|valid)|is (?:missing|required|"
             r"invalid|undefined|empty)|must be (?:set|provided)|missing|required)|"
             r"(?:requires?|missing|set|provide|no)\b.{0,24}\b\w{0,24}api_key\b|you didn't provide an api key|"
-            r"invalid subscription key|access token is missing|invalid bearer|authentication fail",
+            r"invalid subscription key|access token is missing|invalid bearer|authentication fail|"
+            r"requires an ephemeral|country, region,? or territory not supported",
             "auth-failed",
         ),
         (
-            r"billing (?:hard )?limit|credit balance|\b0 credits|exceed\w{0,2} your (?:\w+ )?quota|"
+            r"billing (?:hard )?limit|credit balance|\b0 credits|account is not active|"
+            r"exceed\w{0,2} your (?:\w+ )?quota|"
             r"insufficient.quota|quota.exceeded",
             "quota-or-billing",
         ),
@@ -101,7 +104,8 @@ SAYINGS = tuple(
         (
             r"model\b.{0,80}\b(?:not (?:supported|available|allowed|compatible|valid)|unsupported)\b.{0,40}realtime|"
             r"model\b.{0,60}\bdoes(?:n't| not) support.{0,30}realtime|"
-            r"realtime.{0,40}\bdoes(?:n't| not) support.{0,30}model|not (?:a )?(?:valid )?realtime model|invalid_model|"
+            r"realtime.{0,40}\bdoes(?:n't| not) (?:support|work with).{0,30}model|"
+            r"not (?:a )?(?:valid )?realtime model|invalid_model|"
             r"model\b.{0,80}\b(?:does not exist|(?:been|is) (?:deprecated|retired|shut ?down|discontinued))",
             "model-cannot-do-realtime",
         ),
@@ -121,8 +125,6 @@ GA_ONLY = {"audio", "output_modalities"}
 """Fields that every GA service has: who refuses them speaks beta."""
 BETA_OF_RESPONSES = {"response.modalities", "response.voice", "response.output_audio_format"}
 """Fields of response.create that GA keeps elsewhere."""
-REFUSING = re.compile(r"invalid|missing|unknown|unsupported|not_found|not_supported")
-"""Words in codes of a request that could not be taken."""
 HARMLESS = {"input_audio_buffer_clear_empty"}
 """Refusals that change nothing and need no finding."""
 MOST_WRAPPERS = 3
@@ -213,6 +215,8 @@ def problem_of(failure: Failure, model: SessionModel) -> str:
         return "session-limit"
     if problem == "model-cannot-do-realtime" and RETIRED_MODELS.search(failure.message):
         return "model-retired"
+    if model.witness.is_live and problem in ("", "voice-locked") and _concerns_session(failure):
+        problem = _of_live_session(failure)
     if problem:
         return problem
     if failure.told_by == "client.failed":
@@ -226,8 +230,6 @@ def problem_of(failure: Failure, model: SessionModel) -> str:
         return "handshake-refused"
     if failure.told_by == "error" and _concerns_session(failure):
         return _of_session(failure, model)
-    if model.witness.is_live and failure.code in ("fixed_after_start", "immutable_parameter"):
-        return "fixed-after-start"
     if failure.told_by == "error" and failure.param == "type" and failure.code.startswith("invalid"):
         return "client-sends-invalid-json"
     if (
@@ -236,9 +238,9 @@ def problem_of(failure: Failure, model: SessionModel) -> str:
         and model.configured.dialect != "beta"
     ):
         return "dialect-mismatch"
-    if failure.told_by == "error" and failure.kind in ("invalid_request_error", "") and failure.code not in HARMLESS:
-        if failure.param or REFUSING.search(failure.code):
-            return "client-event-refused"
+    is_refused = failure.kind == "invalid_request_error" or (failure.kind == "" and failure.param)
+    if failure.told_by == "error" and is_refused and failure.code not in HARMLESS:
+        return "client-event-refused"
     return "response-failed" if failure.told_by == "response.done" or failure.kind == "server_error" else ""
 
 
@@ -257,8 +259,6 @@ def _concerns_session(failure: Failure) -> bool:
 
 
 def _of_session(failure: Failure, model: SessionModel) -> str:
-    if model.witness.is_live:
-        return _of_live_session(failure)
     is_unknown = failure.code == "unknown_parameter" or failure.message.lower().startswith("unknown parameter")
     is_missing = "missing" in failure.code or failure.message.lower().startswith("missing required")
     path, _, deeper = failure.param.removeprefix("session.").split("[")[0].partition(".")
@@ -276,7 +276,8 @@ def _of_live_session(failure: Failure) -> str:
     """GPT-Live knows one form of a session, and lets little of it change."""
     said = failure.said.type if failure.said is not None else ""
     field = failure.param.removeprefix("session.")
-    if said == "session.update" and field.startswith(FIXED_IN_LIVE):
+    is_fixed = failure.code in ("fixed_after_start", "immutable_parameter")
+    if is_fixed or (said == "session.update" and field.startswith(FIXED_IN_LIVE)):
         return "fixed-after-start"
     is_unknown = failure.code in ("unknown_parameter", "unknown_field") or "unknown" in failure.message.lower()
     return "unknown-session-field" if is_unknown else "wrong-field-type" if failure.param else ""

@@ -195,9 +195,10 @@ CHECKS = (
         "The service refused an event of the client, and did nothing of it{name}.",
         "A field of it is missing, unknown or of the wrong kind.",
         "Correct the field that the service's message names, and send the event again; the id in error.event_id is "
-        "that of the event, if the client gave it one. `voicechat explain EVENT` lists the fields of each event.",
-        "an error with a param answers one client event, which has no effect",
+        "that of the event, if the client gave it one.",
+        "an error of type invalid_request_error answers one client event, which has no effect",
         0.9,
+        ours="`voicechat explain EVENT` lists the fields of each event.",
     ),
     Refused(
         "audio-buffer-full",

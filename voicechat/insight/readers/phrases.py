@@ -243,7 +243,7 @@ LOST = pattern(
     r"(?:web ?socket|data ?channel|peer ?connection|connection|\bice\b|dtls|\brtc\b|socket|连接|数据通道)"
     r".{0,40}(?:fail(?:ed|ure)|lost|dropped|unexpected|abnormal|reset|aborted|refused|timed out|"
     r"丢失|异常|中断|意外|失败)",
-    r"(?:connection|socket)\w{0,12} (?:was |is |has )?(?:been )?(?:closed|terminated) "
+    r"peerconnection is closed|(?:connection|socket)\w{0,12}:? (?:was |is |has )?(?:been )?(?:closed|terminated) "
     r"(?:unexpectedly|abnormally|by (?:the )?(?:peer|remote|server))|\bshutdown by (?:the )?(?:remote|peer)",
     r"\bsocket (?:read |write )?error\b|\bread error on|received session close|\bsignal (?:client|connection) closed|"
     r"closed before the connection (?:is|was) established|socket hang up|"
@@ -264,7 +264,8 @@ LOST = pattern(
     r"certificate.{0,5}verify.{0,5}failed|ssl.{0,20}(?:error|failed)|tls handshake (?:timeout|fail)",
     r"timed? ?out.{0,24}(?:handshake|connect)|(?:handshake|connect\w{0,3}).{0,24}timed? ?out|"
     r"\bConnect(?:Timeout|Error)\b|"
-    r"select\(\) timeout|fail\w{0,3} to (?:re)?connect|could(?: not|n't) connect|unable to connect|cannot connect",
+    r"select\(\) timeout|fail\w{0,3} to (?:re)?connect|"
+    r"could(?: not|n't) connect|unable to connect|cannot connect|can['’]?t establish a connection|\bconnection error\b",
 )
 CONNECTED = pattern(
     r"(?<!not )(?<!dis)\bconnected to (?:the )?(?:openai|azure|realtime|websocket|server|api)|"
@@ -283,7 +284,8 @@ NO_REPLY = pattern(
 )
 OF_ANOTHER_SERVICE = pattern(
     r"redis|postgres|mysql|mongo|database|\bdb\b|sqlite|kafka|rabbitmq|smtp|supabase|firebase|sentry|analytics|prisma|"
-    r"elastic|health[ -]?check|hot-?reload|\bhmr\b|vite|webpack|favicon|socket\.io/"
+    r"elastic|health[ -]?check|hot-?reload|\bhmr\b|vite|webpack|favicon|socket\.io/|localhost:517\d|"
+    r":(?:6379|5432|3306|27017|9200|5672|11211)\b"
 )
 """What is lost here is the connection to something beside the talk."""
 INTENDED = pattern(
@@ -322,7 +324,8 @@ NO_AUDIO = pattern(
 REFUSED_OFFER = pattern(
     r"(?:sdp|offer|answer)\b.{0,40}(?:invalid|malformed|refused|rejected|fail\w{0,3} to parse|parse error|expected)|"
     r"fail\w{0,3} to (?:parse|set).{0,20}(?:sdp|sessiondescription|remote description)|"
-    r"unsupported content.?type|only accepts ['\"]?application/sdp|"
+    r"\bbad (?:handshake\b|response from the server)|handshakeexception|\bblocked by cors policy|"
+    r"['\"]resource not found|unsupported content.?type|only accepts ['\"]?application/sdp|"
     r"deployment\b.{0,40}\bdoes not exist|\bDeploymentNotFound\b",
     r"isn't a valid ur[il]|\binvalid ?ur[il]\b|\burl scheme\b|"
     r"scheme (?:isn't|must be|should be)(?: either)? ['\"]?wss?\b|"
@@ -413,7 +416,9 @@ CANCELS = pattern(
     r"取消(?:当前)?(?:响应|回复|回答)",
 )
 NO_MICROPHONE = pattern(
-    r"\bnotallowederror\b|\bgetusermedia\b.{0,60}(?:denied|not allowed|refused|requested device not found)",
+    r"\bnotallowederror\b(?!.{0,20}\bplay\()|\bgetusermedia\b.{0,60}(?:denied|not allowed|refused)|"
+    r"requested device not found|reading ['\"]getusermedia|"
+    r"\bportaudioerror\b|\[errno -99(?!81)\d\d\]|no (?:default )?(?:audio )?input device",
     r"\b(?:mic(?:rophone)?|audio ?record|record_audio)\b.{0,40}"
     r"\b(?:denied|not (?:granted|allowed|authori[sz]ed)|refused)\b",
     r"麦克风权限.{0,8}(?:拒绝|未)|マイク.{0,12}(?:拒否|許可されて)",
