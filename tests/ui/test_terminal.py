@@ -59,7 +59,7 @@ def start(tmp_path: Path, scene: str, *, kitty: bool) -> Session:
 def test_kitty_terminal_has_true_holds_and_ctrl_q_restores_it(tmp_path: Path) -> None:
     session = start(tmp_path, "ptt", kitty=True)
     with session.terminal as terminal:
-        terminal.until_written("release of Space: noticed at once")
+        terminal.until_written("release of Space noticed at once")
         terminal.press_space()
         for _ in range(5):
             terminal.repeat_space()
@@ -104,7 +104,7 @@ def test_plain_terminal_guesses_holds_knows_the_mouse_and_pastes_no_keys(tmp_pat
 def test_a_signal_closes_the_engine_and_restores_the_terminal(tmp_path: Path, number: signal.Signals) -> None:
     session = start(tmp_path, "ptt", kitty=True)
     with session.terminal as terminal:
-        terminal.until_written("release of Space: noticed at once")
+        terminal.until_written("release of Space noticed at once")
         terminal.kill(number)
         assert terminal.wait() == 130
         assert session.told == ["closed"]

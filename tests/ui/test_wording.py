@@ -23,7 +23,7 @@ WORDS = {
     "held": (
         "● ON AIR",
         "push-to-talk · let go of Space to send",
-        "talking for 1.0 s · release of Space: noticed at once",
+        "talking for 1.0 s · release noticed at once",
     ),
     "remote": (
         "● ON AIR · COMMAND",

@@ -217,7 +217,7 @@ Presets (how turns are taken; F4 changes each value)
   quick        the microphone stays open and the server interrupts: for headphones
   interpreter  the assistant interprets between two languages (--interpreter en:de)
 
-Turn modes: hands-free, push-to-talk (hold Space or F8), transcribe (no answers).
+Turn modes: hands-free (open mic), push-to-talk (hold Space or F8), transcribe (no answers).
 --latency high helps against dropouts, low answers sooner. The volume is - and = on the screen, D turns it off.
 """
 
@@ -389,12 +389,12 @@ First: voicechat doctor (everything a talk needs), voicechat doctor --loopback (
 
   NO MICROPHONE                      voicechat devices; Debian, Ubuntu: sudo apt install libportaudio2; macOS: allow
                                      the terminal app the microphone in the system settings
-  ON AIR, but nothing comes in       the microphone's own mute switch; the level in the system's sound settings
+  ON AIR, no sound from the mic      the microphone's own mute switch; the level in the system's sound settings
   no sound from the assistant        `D` (loudspeaker off) or the volume: = makes it louder; voicechat devices
   the assistant interrupts itself    voicechat doctor --loopback tells why; --headphones, or `b` (barge-in off)
   it answers too early or too late   F4, silence; --preset steady answers only to words
   it does not answer                 F2 shows problems with their cure, `r` asks again
-  Space is a tap, not a hold         the terminal reports no key release: tap to open, tap to close
+  Space is a tap, not a hold         the terminal reports no key releases: tap to open, tap to send
   the connection fails               voicechat doctor --online; --transport websocket where UDP is blocked
   401, 403, 429                      voicechat explain 401 (any status, code or event)
   keys do nothing                    `?` shows what works here; voicechat config check looks at [keys]

@@ -434,9 +434,6 @@ class VoiceChatApp(App[int]):
             if not was_open:
                 self.push_screen(kind())
 
-    def action_commands(self) -> None:
-        self.action_command_palette()
-
     def action_command_palette(self) -> None:
         """Textual's name for it, which has a key of Textual's too."""
         from voicechat.ui.palette import PaletteScreen

@@ -86,7 +86,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("vc.copy_all", "Y", "copy_all", "copy everything"),
     Action("vc.follow", "end,G", "follow", "follow the newest", "LOOK"),
     Action("vc.help", "question_mark", "help", "every key", command="Keys"),
-    Action("vc.commands", "colon", "commands", "every command by name", command="Commands: this list"),
+    Action("vc.commands", "colon", "command_palette", "every command by name", command="Commands: this list"),
     Action("vc.volume_down", "minus", "switch('volume', -0.1)", "quieter"),
     Action("vc.volume", "equals_sign,plus", "switch('volume', 0.1)", "louder, - quieter", "HEAR", "Louder"),
     Action("vc.deafen", "D", "switch('deafen')", "loudspeaker off / on", "HEAR", "Loudspeaker off or on"),

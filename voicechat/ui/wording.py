@@ -182,9 +182,10 @@ def cut_words(turn: TurnView) -> str:
     return f"{words} {'≈' if turn.cut_is_estimate else ''}{turn.cut_at:.1f} s"
 
 
-def release_words(release: Release, key: str) -> str:
-    """`release of Space: noticed at once` and its kin; empty while nothing is known yet."""
-    return f"release of {key}: noticed {RELEASES[release]}" if release in RELEASES else ""
+def release_words(release: Release, key: str = "") -> str:
+    """`release of Space noticed at once` and its kin; empty while nothing is known yet."""
+    of_key = f"release of {key}" if key else "release"
+    return f"{of_key} noticed {RELEASES[release]}" if release in RELEASES else ""
 
 
 BADGES: Mapping[MicState, tuple[str, str, Tone]] = {
@@ -295,7 +296,7 @@ def _values(scene: Scene) -> Mapping[str, object]:
         "in_use": mic.name,
         "echo": _echo(mic),
         "used": f"{mic.name} · {_echo(mic)} · {barge_in}",
-        "release": release_words(scene.release, key.of("ptt")),
+        "release": release_words(scene.release),
         "open": _open_words(scene),
         "tail": "then it is sent as one turn" if mic.turn_mode == "push-to-talk" else "spoken before it closed",
         "half": half,
@@ -312,7 +313,9 @@ def _open_words(scene: Scene) -> str:
         return f"your words come out in {language_words(mic.translates_to)}"
     if mic.turn_mode == "transcribe":
         return "your words are only transcribed; nobody answers"
-    return f"{scene.voice} hears you" if mic.lamps[2] == "yes" else "waiting for your voice"
+    if mic.lamps[2] != "yes":
+        return "waiting for your voice"
+    return f"{scene.voice} {'hears' if scene.reply.state == 'listening' else 'heard'} you"
 
 
 def _device_lost(scene: Scene) -> tuple[str, str]:

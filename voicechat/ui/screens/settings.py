@@ -85,12 +85,18 @@ def _was(palette: Palette, setting: Setting) -> Content:
 
 def _words(palette: Palette, room: int, setting: Setting) -> Content:
     """`● server  ○ semantic  ○ off`; where they do not fit only what holds: `● marin  Enter: all 10  was cedar`."""
-    was, at = _was(palette, setting), max(0, setting.chosen)
+    was = _was(palette, setting)
     tail = styled(palette, was, ("  " if was and setting.note else "", ""), (setting.note, "$quiet"))
     options = [option_of(palette, setting, at) for at in range(len(setting.options))]
-    if sum(option.cell_length for option in options) <= room - tail.cell_length:
-        return styled(palette, *options, tail)
-    return styled(palette, options[at], (f"Enter: all {len(options)}  ", "$quiet"), tail)
+    if is_listed(setting, room):
+        return styled(palette, options[max(0, setting.chosen)], (f"Enter: all {len(options)}  ", "$quiet"), tail)
+    told = styled(palette, *options, tail)
+    return told if told.cell_length <= room else styled(palette, *options)
+
+
+def is_listed(setting: Setting, room: int) -> bool:
+    """Whether Enter lists the options: one may be typed, or they do not fit side by side."""
+    return setting.edits is not None or sum(len(text) + 4 for text, _ in setting.options) - 2 > room
 
 
 def option_of(palette: Palette, setting: Setting, at: int) -> Content:
@@ -176,7 +182,7 @@ class SettingsList(PickList):
 
 
 class ChoiceScreen(Drawer):
-    """Every option of one setting, and a last one to type a name that is not among them."""
+    """Every option of one setting; a last one types a name that is not among them, where any is passed on."""
 
     place, keys, slices = "choices", "Enter chooses · ", ()
 
@@ -188,7 +194,8 @@ class ChoiceScreen(Drawer):
         palette, setting = palette_of(self.app), self.setting
         self.listed.start = str(setting.chosen)
         listed = [Choice(str(at), option_of(palette, setting, at)) for at in range(len(setting.options))]
-        return [*listed, Choice("type", styled(palette, ("  type another name", "$quiet")))]
+        typed = [Choice("type", styled(palette, ("  type another name", "$quiet")))]
+        return [*listed, *(typed if setting.edits is not None else [])]
 
     def on_option_list_option_selected(self) -> None:
         """Take it, or go on to the text field."""
@@ -281,11 +288,10 @@ class SettingsScreen(Drawer):
         setting = self.current
         if setting.door is not None:
             self.do(setting, setting.door)
-        elif setting.edits is not None and setting.is_open:
-            if setting.options:
-                self.app.push_screen(ChoiceScreen(self, setting))
-            else:
-                self.edit(setting, setting.edits)
+        elif setting.edits is not None and setting.is_open and not setting.options:
+            self.edit(setting, setting.edits)
+        elif setting.is_open and not setting.slides and is_listed(setting, self.listed.room - LABEL):
+            self.app.push_screen(ChoiceScreen(self, setting))
         elif not setting.slides:
             self.action_change(1)
 

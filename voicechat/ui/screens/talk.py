@@ -378,9 +378,6 @@ class TalkScreen(Screen[None], Backdrop):
             self.show_last()
         self.refresh_place()
 
-    def on_filter_line_toggled(self) -> None:
-        self.refresh_place()
-
     def watch_hand_place(self) -> None:
         if self.is_mounted:
             self.refresh_place()

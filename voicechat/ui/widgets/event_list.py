@@ -351,8 +351,7 @@ class EventList(LineView):
     def on_focus(self) -> None:
         self.post_message(self.Changed())
 
-    def on_blur(self) -> None:
-        self.post_message(self.Changed())
+    on_blur = on_focus
 
     # painting
     def before_frame(self) -> None:

@@ -136,10 +136,9 @@ class DetailPane(Container):
         self._make(home=False)
 
     def on_descendant_focus(self) -> None:
-        self.query_one("#detail-title", PaneTitle).focused_pane = True
+        self.query_one("#detail-title", PaneTitle).focused_pane = self.text.has_focus
 
-    def on_descendant_blur(self) -> None:
-        self.query_one("#detail-title", PaneTitle).focused_pane = False
+    on_descendant_blur = on_descendant_focus
 
     def _make(self, *, home: bool) -> None:
         title = self.query_one("#detail-title", PaneTitle)

@@ -81,9 +81,6 @@ class FilterLine(Horizontal):
     class Left(Message):
         """The keyboard goes back to the list."""
 
-    class Toggled(Message):
-        """The field has the keyboard, or has lost it."""
-
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.applied = DEFAULT_FILTER
@@ -152,7 +149,6 @@ class FilterLine(Horizontal):
     def on_descendant_focus(self) -> None:
         self._back = 0
         self._say()
-        self.post_message(self.Toggled())
 
     def on_descendant_blur(self) -> None:
         """What was typed counts, and what cannot be read goes."""
@@ -160,7 +156,6 @@ class FilterLine(Horizontal):
         self.trouble = ""
         self._write(self.applied)
         self._say()
-        self.post_message(self.Toggled())
 
     def _apply(self) -> None:
         if self._timer is not None:

@@ -269,8 +269,7 @@ class Timeline(Painted, can_focus=True):
     def on_focus(self) -> None:
         self.refresh()
 
-    def on_blur(self) -> None:
-        self.refresh()
+    on_blur = on_focus
 
     # painting
     def paint(self, palette: Palette, width: int, height: int) -> list[Row]:
