@@ -187,7 +187,7 @@ _OUT = Meters(input=-44, output=-12, threshold=-38, rtt=0.038)
 
 
 def mic_scenes() -> dict[str, Scene]:
-    return {name: Scene(made(), TALK[:-1]) for name, made in MICS.items()}
+    return {name: Scene(made(), TALK[:-1], numbers=numbers()) for name, made in MICS.items()}
 
 
 def talk_scenes() -> dict[str, Scene]:
@@ -196,7 +196,7 @@ def talk_scenes() -> dict[str, Scene]:
         "talk": Scene(_TALKING, TALK),
         "interrupted": Scene(view(FREE, ReplyView("cut", 2.4, last_latency=0.412)), TALK[:11]),
         "speaking": Scene(MICS["barge-in-ready"](), _HEARD, _OUT),
-        "half": Scene(MICS["half-duplex"](), _HEARD, _OUT),
+        "half": Scene(MICS["half-duplex"](), _HEARD, _OUT, numbers=numbers()),
         "ptt": Scene(view(PTT), TALK[:-1], Meters(input=-52, output=-60, threshold=-38, rtt=0.038)),
         "line-lost": Scene(MICS["line-lost"](), (*TALK[:-1], NOTES["lost"]), Meters(input=-52, threshold=-38)),
         "typing": Scene(MICS["half-duplex"](), _HEARD, _OUT, keys=("i", *"Write it in kana, please")),

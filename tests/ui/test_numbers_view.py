@@ -46,7 +46,7 @@ async def test_every_size_tells_times_tokens_money_and_limits() -> None:
             assert "you are speaking" in row_with(shown, "   30  ")
             assert "p50 500 ms" in row_with(shown, "cut→silence p95 58 ms")
             assert row_with(shown, "end of speech 200").rstrip().endswith("ms")
-            assert "rtt 38 ms   jitter 4 ms   loss 0.2 %   buffer 42 ms" in row_with(shown, "jitter")
+            assert "RTT 38 ms   jitter 4 ms   loss 0.2 %   buffer 42 ms" in row_with(shown, "jitter")
             assert "unheard but paid 48 tok" in "\n".join(shown)
             assert "budget $2.00, stops there" in row_with(shown, "per min")
             assert "38 912 of 40 000" in row_with(shown, "limits")
@@ -114,7 +114,7 @@ async def test_what_is_unknown_is_a_dash_and_the_buffer_of_a_websocket_does_not_
         engine.show(View(connection=replace(OPEN, transport="WebSocket")), Meters())
         await until(pilot, lambda: "buffer n/a" in text(app))
         row = row_with(lines(app), "jitter")
-    assert "rtt —" in row and "jitter —" in row and "loss —" in row
+    assert "RTT —" in row and "jitter —" in row and "loss —" in row
 
 
 async def test_x_writes_every_turn_to_a_private_file_and_says_where(

@@ -41,7 +41,6 @@ SHOWN: list[tuple[str, tuple[int, int], list[str], list[str]]] = [
         ["And how would I ask for the bi", "Too small for the talk: needs 60x16", "ON AIR"],
         ["Slower, please"],
     ),
-    ("talk", WIDE, ["p50 455 ms", "p95 1 310 ms"], []),
     ("welcome", WIDE, ["numbers start with the first answer"], []),
     ("welcome", SMALL, ["Hold Space and say something.", "Built-in Mic hears the room at −47 dB"], []),
     ("welcome-free", SMALL, ["Just say something."], []),
@@ -49,6 +48,7 @@ SHOWN: list[tuple[str, tuple[int, int], list[str], list[str]]] = [
     ("connecting", SMALL, CALLING, []),
     ("no-mic", SMALL, ["No microphone: the system refuses access", "flatpak override", "read what you type"], []),
     ("line-lost", SMALL, ["connection lost · try 2 in 1.4 s", "Slower, please.", "r retry now"], []),
+    ("numbers", WIDE, ["p50 500 ms", "p95 1 310 ms"], []),
 ]
 """Scene, size, what it says, and what it does not."""
 

@@ -34,6 +34,7 @@ from textual.widgets import Input, TextArea
 
 from voicechat import heap
 from voicechat.config.locations import state_dir
+from voicechat.config.private_file import write_private
 from voicechat.core import user_events as did
 from voicechat.core.user_events import GoOnChosen
 from voicechat.core.view import View
@@ -53,7 +54,6 @@ from voicechat.ui.screens.talk import TalkScreen
 from voicechat.ui.switches import Switches
 from voicechat.ui.talker import Talker
 from voicechat.ui.theme_files import LOOK_EVERY, ThemeChoice, app_color_defaults
-from voicechat.ui.widgets.composer import Composer
 from voicechat.ui.widgets.transcript import Transcript
 from voicechat.ui.wording import grouped
 
@@ -268,6 +268,8 @@ class VoiceChatApp(App[int]):
     def on_user_did(self, message: messages.UserDid) -> None:
         message.stop()
         self.tell(message.event)
+        if isinstance(message.event, did.ItemTextEntered):
+            self.talk.close_composer()
 
     # the keyboard and the mouse
     def on_keyboard_known(self, message: KeyboardKnown) -> None:
@@ -277,13 +279,9 @@ class VoiceChatApp(App[int]):
         """True presses and releases, before any widget sees the key: a release must never overtake its press."""
         self.talker.key_moved(message)
 
-    def on_badge_pressed(self, message: messages.BadgePressed) -> None:
+    def on_badge_moved(self, message: messages.BadgeMoved) -> None:
         message.stop()
-        self.talker.mouse_pressed()
-
-    def on_badge_released(self, message: messages.BadgeReleased) -> None:
-        message.stop()
-        self.talker.mouse_released()
+        self.talker.mouse_pressed() if message.is_down else self.talker.mouse_released()
 
     def on_app_blur(self, event: events.AppBlur) -> None:
         """The window lost the keyboard: a hold ends, painting slows, the title tells what goes on."""
@@ -518,17 +516,9 @@ class VoiceChatApp(App[int]):
             whole = "" if copy.events == copy.wanted else f"newest of {grouped(copy.wanted)} "
             self.notice(f"{grouped(copy.events)} {whole}events copied as a tape")
 
-    def on_transcript_selected(self) -> None:
-        self.talk.hand_place = "turn" if self.transcript.selected else ""
-
     @property
     def transcript(self) -> Transcript:
         return self.talk.query_one(Transcript)
-
-    def on_composer_inserted(self, message: Composer.Inserted) -> None:
-        message.stop()
-        self.tell(message.event)
-        self.talk.close_composer()
 
     def action_numbers(self) -> None:
         self.talk.close_overlays()
@@ -561,16 +551,13 @@ class VoiceChatApp(App[int]):
 
     def action_export_numbers(self) -> None:
         """Write the turns to a file of the user's own, and say where it is."""
-        from voicechat.ui.widgets.numbers_view import write_private
-
         text = self.talk.numbers_view.csv()
         if not text:
             self.notice("numbers start with the first answer")
             return
-        try:
-            path = write_private(state_dir(), text, time.strftime("%Y%m%d-%H%M%S"))
-        except OSError as error:
-            self.talk.add_note(f"The numbers could not be written: {error.strerror or error}.", here=True)
+        path = state_dir() / f"numbers-{time.strftime('%Y%m%d-%H%M%S')}.csv"
+        if trouble := write_private(path, text.encode()):
+            self.talk.add_note(f"The numbers could not be written: {trouble}.", here=True)
         else:
             self.talk.add_note(f"Numbers written to {path}", here=True)
             self.talk.numbers_view.written = str(path)

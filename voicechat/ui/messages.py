@@ -55,9 +55,9 @@ class UserDid(Message):
         self.event = event
 
 
-class BadgePressed(Message):
-    """The mouse went down on the badge: talk."""
+class BadgeMoved(Message):
+    """The mouse went down on the badge (talk), or came up, wherever the pointer was (send)."""
 
-
-class BadgeReleased(Message):
-    """The mouse came up, wherever the pointer was: send."""
+    def __init__(self, *, is_down: bool) -> None:
+        super().__init__()
+        self.is_down = is_down

@@ -12,7 +12,6 @@ from textual.reactive import reactive
 
 from voicechat.engine.link import FromEngine, Jumped, Numbers, Playing
 from voicechat.insight.metrics.ledger import Figures
-from voicechat.ui import messages
 from voicechat.ui.app import VoiceChatApp
 from voicechat.ui.feed import Feed
 from voicechat.ui.inspector.entries import KEEP_OF_TAPE
@@ -30,6 +29,12 @@ class NoTalker(Talker):
 
     def is_talk_key(self, key: str) -> bool:
         return False
+
+    def mouse_pressed(self) -> None:
+        self.app.action_talk()
+
+    def mouse_released(self) -> None:
+        """Nothing was said."""
 
 
 class ViewerFeed(Feed):
@@ -178,15 +183,6 @@ class ReplayApp(ViewerApp):
 
     def on_replay_line_wanted(self, message: ReplayLine.Wanted) -> None:
         self.player.seek_to(message.t)
-
-    def on_badge_pressed(self, message: messages.BadgePressed) -> None:
-        message.stop()
-        message.prevent_default()
-        self.player.toggle()
-
-    def on_badge_released(self, message: messages.BadgeReleased) -> None:
-        message.stop()
-        message.prevent_default()
 
     def name_window(self) -> None:
         """Never the sign of somebody who is on air."""

@@ -17,7 +17,7 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Static
 
-from voicechat.ui.messages import BadgePressed, BadgeReleased
+from voicechat.ui.messages import BadgeMoved
 from voicechat.ui.paint import keys_of_app
 from voicechat.ui.widgets.deck import Deck
 from voicechat.ui.widgets.pane import PaneTitle
@@ -70,13 +70,13 @@ class Overlay(Screen[None]):
         at = event.screen_offset - deck.region.offset
         if event.button == 1 and deck.region.contains_point(event.screen_offset) and deck.is_badge(at.x, at.y):
             self._is_badge_down = True
-            self.post_message(BadgePressed())
+            self.post_message(BadgeMoved(is_down=True))
 
     def on_mouse_up(self) -> None:
         """Up, wherever the pointer is by now: send."""
         if self._is_badge_down:
             self._is_badge_down = False
-            self.post_message(BadgeReleased())
+            self.post_message(BadgeMoved(is_down=False))
 
 
 class QuitScreen(Overlay):

@@ -129,7 +129,9 @@ def level(palette: Palette, room: int, meters: Meters, label: str) -> Content:
     row = styled(palette, (label.ljust(LABEL), "$quiet"), *cells, " ", (decibels(meters.input), "bold"))
     if mark == slide:
         return cut(palette, row, room)
-    below = ((f"{'╵':>{LABEL + mark + 1}}", "$threshold"), (f" reacts from ≈ {decibels(meters.threshold)}", "$quiet"))
+    least = decibels(meters.threshold)
+    reacts = " reacts to every sound" if least == "silent" else f" reacts from ≈ {least}"
+    below = ((f"{'╵':>{LABEL + mark + 1}}", "$threshold"), (reacts, "$quiet"))
     return Content("\n").join((cut(palette, row, room), cut(palette, styled(palette, *below), room)))
 
 

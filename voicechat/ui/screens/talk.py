@@ -100,11 +100,8 @@ class TalkScreen(Screen[None], Backdrop):
     calm: var[bool] = var(False)
     looked_at: var[bool] = var(True)
     place: var[str] = var("talk")
-    hand_place: var[str] = var("")
-    """`turn` while a turn is selected."""
     turns_spoken: var[int] = var(0)
     facts: var[CardFacts] = var(CardFacts())
-    answers: var[tuple[float, ...]] = var[tuple[float, ...]](())
     troubles: var[tuple[TurnView, ...]] = var[tuple[TurnView, ...]](())
     voice: var[str] = var("assistant")
     figures: var[Meters] = var(Meters())
@@ -144,7 +141,7 @@ class TalkScreen(Screen[None], Backdrop):
                 with Area(id="said"):
                     yield Transcript().data_bind(cls.voice)
                     yield Card(id="card").data_bind(cls.facts)
-                glance = Glance().data_bind(cls.reply, cls.connection, cls.answers, cls.figures, cls.numbers)
+                glance = Glance().data_bind(cls.reply, cls.connection, cls.figures, cls.numbers)
                 yield glance.data_bind(notes=cls.troubles)
         yield self.consent.data_bind(cls.place)
         yield Static("", id="last", markup=False)
@@ -208,7 +205,6 @@ class TalkScreen(Screen[None], Backdrop):
         transcript = self.query_one(Transcript)
         records = [transcript.records[key] for key in transcript.order if key in transcript.records]
         self.turns_spoken = sum(r.who == "you" and not r.typed and not r.partial for r in records)
-        self.answers = tuple(r.latency for r in records if r.who == "assistant" and r.latency is not None)
         self.troubles = transcript.troubles(4)
         self._refresh_facts()
         if self.size_class == "tiny":
@@ -378,9 +374,8 @@ class TalkScreen(Screen[None], Backdrop):
             self.show_last()
         self.refresh_place()
 
-    def watch_hand_place(self) -> None:
-        if self.is_mounted:
-            self.refresh_place()
+    def on_transcript_selected(self) -> None:
+        self.refresh_place()
 
     def refresh_place(self) -> None:
         if self._died is not None:
@@ -400,7 +395,7 @@ class TalkScreen(Screen[None], Backdrop):
         elif self.shows_numbers:
             self.place = "numbers"
         else:
-            self.place = self.hand_place or "talk"
+            self.place = "turn" if self.query_one(Transcript).selected else "talk"
 
     def take_slices(self, view: View, meters: Meters) -> None:
         if view.mic != self.mic:

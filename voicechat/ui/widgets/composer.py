@@ -9,7 +9,6 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
-from textual.message import Message
 from textual.reactive import reactive
 from textual.widgets import Input, Static
 
@@ -49,13 +48,6 @@ class Composer(Horizontal, Backdrop):
     """Prompt, field, and what Enter does."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+t", "next_role", show=False)]
-
-    class Inserted(Message):
-        """A text to be put into the conversation was written."""
-
-        def __init__(self, event: ItemTextEntered) -> None:
-            super().__init__()
-            self.event = event
 
     is_open: reactive[bool] = reactive(False)
     insertion: reactive[Insertion | None] = reactive[Insertion | None](None)
@@ -116,7 +108,7 @@ class Composer(Horizontal, Backdrop):
         event.stop()
         text = clean(event.value).replace(BREAK, "\n").strip()
         if text and self.insertion is not None:
-            self.post_message(self.Inserted(ItemTextEntered(text, self.insertion.role, self.insertion.after)))
+            self.post_message(UserDid(ItemTextEntered(text, self.insertion.role, self.insertion.after)))
         elif text:
             self.post_message(UserDid(TextEntered(text)))
             event.input.clear()

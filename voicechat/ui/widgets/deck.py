@@ -14,7 +14,7 @@ from textual.reactive import reactive
 from voicechat.core.view import ConnectionView, Lamp, MicView, ReplyView
 from voicechat.engine.link import Meters, SoundFacts
 from voicechat.ui.bindings import viewer_keys
-from voicechat.ui.messages import BadgePressed, BadgeReleased
+from voicechat.ui.messages import BadgeMoved
 from voicechat.ui.paint import Painted, Palette, Row, decibels
 from voicechat.ui.wording import (
     RELEASES,
@@ -243,7 +243,7 @@ class Deck(Painted):
             event.stop()
             self._pressed = True
             self.capture_mouse()
-            self.post_message(BadgePressed())
+            self.post_message(BadgeMoved(is_down=True))
 
     def on_mouse_up(self, event: events.MouseUp) -> None:
         """Up, wherever the pointer is by now: send."""
@@ -251,7 +251,7 @@ class Deck(Painted):
             event.stop()
             self._pressed = False
             self.release_mouse()
-            self.post_message(BadgeReleased())
+            self.post_message(BadgeMoved(is_down=False))
 
     def is_badge(self, x: int, y: int) -> bool:
         if self.size.height <= 2:

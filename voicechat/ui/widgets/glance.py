@@ -6,7 +6,6 @@ The words about line, money and limits are those of the numbers (F7), too.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from math import ceil
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -118,13 +117,8 @@ def money_pieces(figures: Figures) -> list[Piece]:
     return [((spent, ""), (budget, "$quiet")), *rate]
 
 
-def percentile(times: Sequence[float], part: float) -> float:
-    """The time that `part` of the answers did not exceed (nearest rank), seconds."""
-    return sorted(times)[max(0, ceil(part * len(times)) - 1)]
-
-
 MADE_FROM = {
-    "answers": ("answers",),
+    "answers": ("numbers",),
     "now": ("reply", "connection"),
     "parts": ("numbers",),
     "line": ("figures", "connection", "numbers"),
@@ -134,10 +128,8 @@ MADE_FROM = {
 
 
 class Glance(Vertical, Backdrop):
-    """Takes the answers, the newest notes and the line's figures. A clock repaints its own block and no other."""
+    """Takes the numbers, the newest notes and the line's figures. A clock repaints its own block and no other."""
 
-    answers: reactive[tuple[float, ...]] = reactive[tuple[float, ...]]((), repaint=False)
-    """Answer times of the session, oldest first, seconds."""
     notes: reactive[tuple[TurnView, ...]] = reactive[tuple[TurnView, ...]]((), repaint=False)
     reply: reactive[ReplyView] = reactive(ReplyView(), repaint=False)
     connection: reactive[ConnectionView] = reactive(ConnectionView(), repaint=False)
@@ -158,7 +150,7 @@ class Glance(Vertical, Backdrop):
         if self.size.width:
             self._is_asked = self._is_asked or self.call_later(self._fill)
 
-    watch_answers = watch_notes = watch_reply = watch_connection = watch_figures = watch_numbers = on_resize = _changed
+    watch_notes = watch_reply = watch_connection = watch_figures = watch_numbers = on_resize = _changed
 
     def _fill(self) -> None:
         self._is_asked = False
@@ -174,12 +166,12 @@ class Glance(Vertical, Backdrop):
     def _answers(self, palette: Palette, width: int) -> Content:
         what = "your last sound to the first answer sound" if width >= WHOLE else "from your last sound on"
         title = styled(palette, self._title("answers"), (what, "$quiet"))
-        times = self.answers
-        if not times:
+        figures = self.numbers.figures
+        times, found = [turn.total for turn in figures.turns if turn.total is not None], figures.percentiles
+        if found.p50 is None or found.p95 is None:
             return title + "\n" + styled(palette, ("numbers start with the first answer", "$quiet"))
-        p50, p95 = percentile(times, 0.5), percentile(times, 0.95)
-        last = [("       p50 ", "$quiet"), (milliseconds(p50), f"bold {latency_color(p50)}")]
-        last += [("   p95 ", "$quiet"), (milliseconds(p95), f"bold {latency_color(p95)}")]
+        last = [("       p50 ", "$quiet"), (milliseconds(found.p50), f"bold {latency_color(found.p50)}")]
+        last += [("   p95 ", "$quiet"), (milliseconds(found.p95), f"bold {latency_color(found.p95)}")]
         chart = bars(palette, times[-max(1, (width - 10) // 2) :], 1)
         return Content("\n").join((title, "", chart, styled(palette, *last)))
 
@@ -201,7 +193,7 @@ class Glance(Vertical, Backdrop):
     def _line(self, palette: Palette, width: int) -> Content:
         """The connection, what became of the sound of both sides, money and limits."""
         own, line, figures = self.figures, self.connection, self.numbers.figures
-        told = [named("rtt", milliseconds(own.rtt)), named("loss", share(own.loss))]
+        told = [named("RTT", milliseconds(own.rtt)), named("loss", share(own.loss))]
         if own.received is None or not own.received.played:  # else the receive path tells the rest more exactly
             told += [named("buffer", milliseconds(own.buffer)), named("concealed", share(own.concealed))]
         lines: list[tuple[str, Iterable[Piece]]] = [("line", told), *_received(own.received)]

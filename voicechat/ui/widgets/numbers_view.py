@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
-from pathlib import Path
 from statistics import median
 from typing import ClassVar
 
@@ -136,16 +134,16 @@ def chart(turns: Sequence[TurnNumbers], palette: Palette, width: int) -> Content
     times = [turn.total for turn in turns if turn.total is not None][-min(BARS, (width - 12) // 3) :]
     if not times:
         return Content("")
-    count = "one bar an answer" if len(times) == 1 else f"the last {len(times)} answers, newest at the right"
+    told = "one bar an answer" if len(times) == 1 else f"the last {len(times)} answers, newest at the right"
     if max(times) > EDGES[0]:
-        count += f"; {OVER_SCALE} longer than {EDGES[0]:g} s"
-    return Content("\n").join((bars(palette, times, 2), styled(palette, (f"{' ' * 7}{count}", "$quiet"))))
+        told += f"; {OVER_SCALE} longer than {EDGES[0]:g} s"
+    return Content("\n").join((bars(palette, times, 2), styled(palette, (f"{' ' * 7}{told}", "$quiet"))))
 
 
 def facts(figures: Figures, own: Meters, line: ConnectionView, now: float) -> Iterable[tuple[str, Iterable[Piece]]]:
     """Names of the lines with what they tell. Unknown is `—`, never 0."""
     is_web, used = line.transport == "WebRTC", figures.usage
-    told = [named("rtt", milliseconds(own.rtt)), named("jitter", milliseconds(own.jitter))]
+    told = [named("RTT", milliseconds(own.rtt)), named("jitter", milliseconds(own.jitter))]
     told += [named("loss", share(own.loss)), named("buffer", milliseconds(own.buffer) if is_web else "n/a")]
     told += [named("concealed", share(own.concealed)), ((own.codec.replace("opus", "Opus 48k") or UNKNOWN, ""),)]
     if own.kbit_in is not None and own.kbit_out is not None:
@@ -305,8 +303,8 @@ class NumbersView(Vertical):
             path = self.written if len(self.written) <= room else f"…{self.written[1 - room :]}"
             title.right = f"written: {path}"
         else:
-            count = turns[-1].number if turns else 0
-            title.right = f"{count} turn{'' if count == 1 else 's'} · x exports CSV" if turns else ""
+            made = turns[-1].number if turns else 0
+            title.right = f"{made} turn{'' if made == 1 else 's'} · x exports CSV" if turns else ""
 
     def _fill_table(self, palette: Palette, width: int, now: float) -> None:
         """All rows when there are other turns or other colours, else the turn that is spoken now."""
@@ -330,17 +328,3 @@ class NumbersView(Vertical):
             table.scroll_end(animate=False) if follows else table.scroll_to(y=y, animate=False)
         elif rows:
             table.update_cell_at(Coordinate(len(rows) - 1, 1), rows[-1][1])
-
-
-def write_private(folder: Path, text: str, stamp: str) -> Path:
-    """A new file that only the user may read; never over another. Raises OSError."""
-    for number in range(100):
-        path = folder / f"numbers-{stamp}{f'-{number}' if number else ''}.csv"
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            continue
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-        return path
-    raise FileExistsError(17, "too many files of this second")
