@@ -41,16 +41,16 @@ from voicechat.engine.taping import Taping
 from voicechat.errors import ConfigError, RemoteProtocolError, SignallingError
 from voicechat.failures import cure_of_answer
 from voicechat.insight.metrics.prices import read_prices
-from voicechat.journal.entry import Happening
+from voicechat.journal.entry import Entry
 from voicechat.tasks import spawn
 
-__all__ = ["Answer", "Approve", "Conversation", "Happening", "Settings", "ToolAsk"]
+__all__ = ["Answer", "Approve", "Conversation", "Entry", "Settings", "ToolAsk"]
 
 Approve = Callable[[ToolAsk], bool | Awaitable[bool]]
 """Asked for each call of a tool that is not allowed beforehand; True lets it run."""
 
 EVENTS_KEPT = 10_000
-"""Happenings that wait for a slow reader of `events`; the oldest go first."""
+"""Events that wait for a slow reader of `events`; the oldest go first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class Conversation:
         self._approve = approve
         self._asked: dict[str, asyncio.Task[None]] = {}
         self._environ = os.environ if environ is None else environ
-        self._happened: asyncio.Queue[Happening] = asyncio.Queue(EVENTS_KEPT)
+        self._happened: asyncio.Queue[Entry] = asyncio.Queue(EVENTS_KEPT)
         self._changed = asyncio.Event()
         self._typing = asyncio.Lock()
         self._talk: Talk | None = None
@@ -199,7 +199,7 @@ class Conversation:
         session = self._live().session
         return turn_views(session.state, session.clock())
 
-    async def events(self) -> AsyncIterator[Happening]:
+    async def events(self) -> AsyncIterator[Entry]:
         """Everything that flows, in and out and local, from the connection on. Ends with the conversation."""
         while self._talk is not None or not self._happened.empty():
             try:
@@ -207,10 +207,10 @@ class Conversation:
             except TimeoutError:
                 continue
 
-    def _keep(self, happening: Happening) -> None:
+    def _keep(self, entry: Entry) -> None:
         if self._happened.full():
             self._happened.get_nowait()
-        self._happened.put_nowait(happening)
+        self._happened.put_nowait(entry)
 
     def _on_change(self) -> None:
         self._changed.set()

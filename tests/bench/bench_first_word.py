@@ -16,7 +16,6 @@ recogniser: what that one loses no key could have kept. Both figures are shown; 
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 import tempfile
@@ -67,7 +66,7 @@ class Engine:
             case Batch(rows=rows):
                 for row in rows:
                     if row.type == _DONE and row.dir == "in":
-                        self.texts.append((time.monotonic(), str(json.loads(row.payload).get("transcript", ""))))
+                        self.texts.append((time.monotonic(), str(row.event.get("transcript", ""))))
             case Snapshot(view=view) if view.mic.is_on_air or view.mic.reason == "push-to-talk idle":
                 self.is_ready.set()
             case _:

@@ -31,7 +31,7 @@ from voicechat.config.secrets import without_keys
 from voicechat.core.events import AgainPressed, Event, TextEntered
 from voicechat.core.state import State
 from voicechat.engine.assemble import Talk
-from voicechat.journal.entry import Happening
+from voicechat.journal.entry import Entry
 from voicechat.local_server.spawn import start_local_server
 from voicechat.local_server.speech import engine_is_missing
 
@@ -46,7 +46,7 @@ class Watched:
     def __init__(self, base_url: str, folder: Path, mic: Path | None = None, **more: object) -> None:
         environ = {**os.environ, "XDG_CACHE_HOME": str(folder), "XDG_STATE_HOME": str(folder)}
         flags = {"provider": "local", "base_url": base_url, "mic": str(mic or "none"), "speaker": "none", **more}
-        self.happened: list[Happening] = []
+        self.happened: list[Entry] = []
         self.talk = Talk(load_settings(flags, environ), environ)
         self.talk.observers.add("benchmark", self.happened.append)
 
@@ -59,7 +59,7 @@ class Watched:
 
     def times(self, name: str) -> list[float]:
         """When events of this type were seen, in either direction."""
-        return [one.at for one in self.happened if one.event.get("type") == name]
+        return [self.talk.started_at + one.t for one in self.happened if one.event.get("type") == name]
 
     def remembered(self) -> int:
         """Items of the old conversation that the server has confirmed."""

@@ -23,7 +23,7 @@ from tests.support.speech import spoken
 from voicechat.audio.blocks import BLOCK, FRAME, to_int16
 from voicechat.audio.path import AudioPath
 from voicechat.core.events import Received
-from voicechat.journal.entry import Happening
+from voicechat.journal.entry import Entry
 from voicechat.journal.recorder import Recorder
 from voicechat.protocol.codec import decode_server
 
@@ -75,7 +75,7 @@ def talk(recorder: Recorder | None, seconds: float) -> float:
             recorder.sound.sent(now, frame)
             recorder.sound.played(now, out[:BLOCK].copy())
             recorder.sound.played(now + 0.01, out[BLOCK:].copy())
-            recorder.watch(Happening(now, "in", SOUND if step % 2 else WIRE, size=300))
+            recorder.watch(Entry(step, round(now - began, 6), "in", SOUND if step % 2 else WIRE, 300))
             recorder.record(now, Received(1, events[step % 2]), ())
         step += 1
         time.sleep(max(0.0, began + step * 0.02 - time.monotonic()))

@@ -6,13 +6,13 @@ strips, in the picture that is followed, deep in the past, with a filter's hits,
 
 from __future__ import annotations
 
-import json
 import random
 import time
 from collections.abc import Callable
 
 from tests.bench.bars import Figure, judge, options
-from voicechat.engine.link import EventRow
+from tests.support.event_rows import row as made
+from voicechat.journal.entry import Entry
 from voicechat.ui.history import TICK, History
 from voicechat.ui.lanes import STEPS, Look, timeline_rows
 from voicechat.ui.paint import Palette
@@ -26,9 +26,8 @@ NAMES = (
 )  # fmt: skip
 
 
-def row(t: float, type: str, dir: str, of: str = "", /, **event: object) -> EventRow:
-    payload = json.dumps({"type": type, **event})
-    return EventRow(0, t, dir, type, "", len(payload), payload, (of, "", ""))  # type: ignore[arg-type]
+def row(t: float, type: str, dir: str, of: str = "", /, **event: object) -> Entry:
+    return made(0, t, dir, type, "", 100, (of, "", ""), (), **event)
 
 
 def hour_of_talk(chance: random.Random) -> History:

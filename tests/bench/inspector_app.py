@@ -26,7 +26,8 @@ from textual.drivers.linux_driver import LinuxDriver
 
 from tests.bench.rig import memory
 from tests.support.event_rows import talk_rows
-from voicechat.engine.link import Batch, EventRow
+from voicechat.engine.link import Batch
+from voicechat.journal.entry import Entry
 from voicechat.ui.app import VoiceChatApp
 from voicechat.ui.theme_files import app_color_defaults, load_themes
 from voicechat.ui.widgets.event_list import EventList
@@ -102,16 +103,15 @@ class Flow:
         self._made = 0
         self._random = random.Random(4)
 
-    def take(self, count: int) -> tuple[EventRow, ...]:
+    def take(self, count: int) -> tuple[Entry, ...]:
         """The next rows. Ids differ from round to round, as those of later turns do."""
-        made: list[EventRow] = []
+        made: list[Entry] = []
         for _ in range(count):
             round, place = divmod(self._made, len(self._talk))
             row = self._talk[place]
-            refs = tuple(f"{id}_{round}" if id else "" for id in row.refs)
-            payload = row.payload.replace("event_C4k", f"event_{self._random.getrandbits(80):020x}")
-            payload = payload.replace('"item_', f'"item_{round}_').replace('"resp_', f'"resp_{round}_')
-            made.append(structs.replace(row, seq=self._made, t=self._made / 300, refs=refs, payload=payload))
+            text = json.dumps(row.event).replace("event_C4k", f"event_{self._random.getrandbits(80):020x}")
+            text = text.replace('"item_', f'"item_{round}_').replace('"resp_', f'"resp_{round}_')
+            made.append(structs.replace(row, seq=self._made, t=self._made / 300, event=json.loads(text)))
             self._made += 1
         return tuple(made)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from tests.support.event_rows import noted_in
 from voicechat.audio.path import AudioPath
 from voicechat.config.service_memory import ServiceMemory
 from voicechat.config.settings import Settings
@@ -17,7 +18,7 @@ from voicechat.core.effects import AudioEffect
 from voicechat.engine.assemble import Lines
 from voicechat.engine.session import Session
 from voicechat.engine.ways import Ways
-from voicechat.journal.entry import Happening
+from voicechat.journal.entry import Entry
 from voicechat.protocol.dialects import DialectName
 
 
@@ -33,7 +34,7 @@ class Caller:
 
     session: Session
     lines: Lines
-    happened: list[Happening] = field(default_factory=list)
+    happened: list[Entry] = field(default_factory=list)
 
     async def until(self, true: Callable[[], object], timeout: float = 10.0) -> None:
         """Wait until the state says so; fails after `timeout` seconds with the phase it is in."""
@@ -75,7 +76,7 @@ async def calling(
     usual: dict[str, Any] = {"provider": "custom", "base_url": base_url, "mic": "none", "connect_timeout": 5.0}
     chosen = Settings(**usual | {"given": frozenset(settings)} | settings)
     wanted = plan(chosen)
-    happened: list[Happening] = []
+    happened: list[Entry] = []
     lines = Lines(
         chosen,
         wanted.provider,
@@ -91,7 +92,7 @@ async def calling(
         audio=Deck(),
         open_line=lines.open,
         clock=asyncio.get_running_loop().time,
-        watch=happened.append,
+        note=noted_in(happened),
     )
 
     def spoken() -> DialectName | Literal[""]:

@@ -12,7 +12,7 @@ from typing import Any
 from tests.support.command import KEY
 from voicechat.api import Conversation, Settings
 from voicechat.engine.ports import Line
-from voicechat.journal.entry import Happening
+from voicechat.journal.entry import Entry
 
 
 def settings_for(base_url: str, **chosen: Any) -> Settings:
@@ -34,7 +34,7 @@ class WatchedTalk:
     """What has happened so far is in `seen`, oldest first."""
 
     talk: Conversation
-    seen: list[Happening] = field(default_factory=list)
+    seen: list[Entry] = field(default_factory=list)
 
     def of(self, kind: str) -> list[dict[str, Any]]:
         """The events of one type."""

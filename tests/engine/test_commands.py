@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 from typing import Any
 
 import msgspec
@@ -17,8 +18,9 @@ from voicechat.core.state import Microphone, State, Talk
 from voicechat.core.viewing import view
 from voicechat.engine.control import LEASE, LONGEST_TEXT, LONGEST_WISH, Obeyed, Refused, too_large, understood
 from voicechat.engine.eventlog import BATCH_LIMIT, EventLog, row_of
-from voicechat.engine.link import Command, pack, unpack_from_client
-from voicechat.journal.entry import Happening
+from voicechat.engine.link import Batch, Command, pack, unpack_from_client, unpack_from_engine
+from voicechat.journal.entry import Entry, summary_of
+from voicechat.journal.observers import Observers
 
 ACTS: list[did.UserAct] = [
     did.TalkPressed("control", lease=3.0),
@@ -132,28 +134,27 @@ def test_status_is_one_line_for_people_and_facts_for_programs() -> None:
 # The rows a developer reads: audio elided, the telling part in the summary, always valid JSON
 
 
-def row(event: dict[str, Any], **more: Any) -> Any:
-    return row_of(Happening(12.5, "in", event, **more), 7, 10.0)
+def row(event: dict[str, Any]) -> Entry:
+    return row_of(Entry(7, 2.5, "in", event))
 
 
 def test_audio_is_elided_and_its_size_is_told() -> None:
     audio = base64.b64encode(bytes(range(256)) * 20).decode()
     result = row({"type": "response.output_audio.delta", "delta": audio})
-    assert json.loads(result.payload)["delta"] == f"<{len(audio)} bytes of base64>"
-    assert result.summary == f"<{len(audio)} bytes of base64>"
-    assert result.t == 2.5
+    assert result.event["delta"] == f"<{len(audio)} bytes of base64>"
+    assert summary_of(result) == f"<{len(audio)} bytes of base64>"
 
 
 def test_words_are_never_taken_for_audio() -> None:
     text = "There once was a lamp. " * 30
     result = row({"type": "response.output_audio_transcript.delta", "delta": text})
-    assert json.loads(result.payload)["delta"] == text
+    assert result.event["delta"] == text
 
 
 def test_item_audio_deep_inside_is_elided_too() -> None:
     audio = base64.b64encode(b"\x01\x7f" * 4000).decode()
     event = {"type": "conversation.item.retrieved", "item": {"content": [{"type": "input_audio", "audio": audio}]}}
-    assert audio not in row(event).payload
+    assert audio not in json.dumps(row(event).event)
 
 
 @pytest.mark.parametrize(
@@ -212,7 +213,7 @@ def test_item_audio_deep_inside_is_elided_too() -> None:
     ],
 )
 def test_the_summary_says_the_most(event: dict[str, Any], told: str) -> None:
-    assert row(event).summary == told
+    assert summary_of(row(event)) == told
 
 
 def test_an_event_without_a_usable_type_is_still_a_row() -> None:
@@ -227,7 +228,7 @@ def test_an_event_of_gpt_live_is_not_shown_as_unknown() -> None:
 def test_a_flood_is_bounded_and_counted() -> None:
     log = EventLog()
     for number in range(BATCH_LIMIT + 5):
-        log.watch(Happening(number, "in", {"type": "x"}))
+        log.watch(Entry(number, 0.0, "in", {"type": "x"}))
     batch = log.take()
     assert batch is not None
     assert (len(batch.rows), batch.dropped) == (BATCH_LIMIT, 5)
@@ -235,5 +236,20 @@ def test_a_flood_is_bounded_and_counted() -> None:
 
 
 def test_moments_of_our_own_facts_are_told_in_session_time() -> None:
-    ended = Happening(12.5, "local", {"type": "voice.ended", "ended_at": 12.25, "voiced": 0.5})
-    assert json.loads(row_of(ended, 0, 10.0).payload) == {"type": "voice.ended", "ended_at": 2.25, "voiced": 0.5}
+    entries: list[Entry] = []
+    observers = Observers(lambda name: None, started_at=10.0)
+    observers.add("test", entries.append)
+    observers(12.5, "local", {"type": "voice.ended", "ended_at": 12.25, "voiced": 0.5})
+    observers(12.6, "in", {"type": "session.created", "expires_at": 1_800_000_000})
+    told = [(one.seq, one.t, one.event) for one in entries]
+    assert told == [
+        (0, 2.5, {"type": "voice.ended", "ended_at": 2.25, "voiced": 0.5}),
+        (1, 2.6, {"type": "session.created", "expires_at": 1_800_000_000}),
+    ]
+
+
+def test_what_the_link_cannot_say_has_a_form_that_it_can() -> None:
+    event = {"type": "x", "n": 10**30, "inf": math.inf, "offer": did.MuteChosen(True), "list": ({"n": -(10**30)},)}
+    (kept,) = unpack_from_engine(pack(Batch((row(event),)))[4:]).rows  # type: ignore[union-attr]
+    muted = {"type": "mute.chosen", "muted": True}
+    assert kept.event == {"type": "x", "n": str(10**30), "inf": None, "offer": muted, "list": [{"n": str(-(10**30))}]}

@@ -25,8 +25,9 @@ from voicechat.engine.attach import CUT_OFF, GONE, WatchedEngine
 from voicechat.engine.audience import Audience
 from voicechat.engine.control import MOST_CONNECTIONS, Control
 from voicechat.engine.door import knock
-from voicechat.engine.link import Batch, EventRow, FromEngine, Goodbye, Snapshot, TapeShown
+from voicechat.engine.link import Batch, FromEngine, Goodbye, Snapshot, TapeShown
 from voicechat.errors import ConfigError, SignallingError
+from voicechat.journal.entry import Entry
 
 PATIENCE = 15.0
 
@@ -243,7 +244,7 @@ async def test_a_silent_viewer_stays_longer_than_the_idle_limit(monkeypatch: pyt
         began = loop.time()
         await eventually(lambda: loop.time() - began > 0.3)
         audience.post(TapeShown("later"))
-        control.show((EventRow(1, 0.5, "in", "later", "", 0, "{}"),))
+        control.show((Entry(1, 0.5, "in", {"type": "later"}),))
         await eventually(lambda: TapeShown("later") in heard)
         assert json.loads(await asyncio.wait_for(reader.readline(), PATIENCE))["t"] == 0.5
         writer.close()

@@ -16,7 +16,6 @@ from voicechat.config.settings import Settings
 from voicechat.engine.otlp import FLUSH, OtlpExporter
 from voicechat.engine.problems import Problems
 from voicechat.errors import ConfigError
-from voicechat.journal.entry import Happening
 from voicechat.journal.observers import Observers
 
 KEY = "sk-abcdefghijklmnop"
@@ -31,14 +30,13 @@ def no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
 def traced(collector: Collector, notices: list[str], **settings: Any) -> None:
     """One turn through the live exporter, to its end."""
     chosen = Settings(otlp=collector.url, **settings)
-    exporter, observers, now = OtlpExporter(chosen, notices.append), Observers(notices.append), time.monotonic()
+    exporter, observers, now = OtlpExporter(chosen, notices.append), Observers(notices.append), 0.0
     problems = Problems(lambda finding: None)
-    problems.start_at(now)
-    observers.add("checks", lambda happening: problems.watch(happening, round(happening.at * 10)))
+    observers.add("checks", problems.watch)
     trace = exporter.trace(observers, problems, "talk", "openai", now)
 
     def on(at: float, direction: Any, name: str, **event: Any) -> None:
-        observers(Happening(now + at, direction, {"type": name, **event}))
+        observers(at, direction, {"type": name, **event})
 
     on(0.1, "in", "session.created", session={"id": "sess_1", "model": "gpt-realtime"})
     on(1.0, "local", "text.entered", text="zebra")

@@ -21,7 +21,7 @@ from tests.support.local_server import local_server
 from tests.support.peers import eventually
 from voicechat.api import Conversation
 from voicechat.errors import VoiceChatError
-from voicechat.journal.entry import Happening
+from voicechat.journal.entry import Entry
 from voicechat.journal.rerun import check
 from voicechat.journal.tape import read_tape
 from voicechat.local_server.live import LiveSession
@@ -165,8 +165,8 @@ class Outcome:
     notices: list[str] = field(default_factory=list)
     defects: list[str] = field(default_factory=list)
 
-    def watch(self, happening: Happening) -> None:
-        match happening.event:
+    def watch(self, entry: Entry) -> None:
+        match entry.event:
             case {"type": "notice", "text": str() as text}:
                 self.notices.append(text)
             case {"type": "engine.defect", "message": message}:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.engine.engine_client import EngineClient
@@ -97,7 +98,7 @@ def test_a_sound_probe_that_hangs_ends_with_the_engine_that_was_killed(tmp_path:
 
 def test_a_client_that_stops_pinging_is_unattended_until_it_pings_again(tmp_path: Path) -> None:
     def until(said: str) -> None:
-        client.until(Batch, lambda batch: any(said in row.payload for row in batch.rows))
+        client.until(Batch, lambda batch: any(said in msgspec.json.encode(row.event).decode() for row in batch.rows))
 
     with EngineClient(tmp_path) as client:
         until("line.failed")

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.support.event_rows import noted_in
 from tests.support.peers import eventually
 from voicechat.audio.blocks import Frame
 from voicechat.core import effects as do, events as on
@@ -20,7 +21,7 @@ from voicechat.core.state import Choices, State, Wishes
 from voicechat.engine.ports import Line, LineListener, Tell
 from voicechat.engine.session import MAX_EVENTS_BEFORE_OPEN, SLOW_FRAME, Listener, Session
 from voicechat.errors import SignallingError
-from voicechat.journal.entry import Happening
+from voicechat.journal.entry import Entry
 from voicechat.rtc.line_stats import LineStats
 
 SESSION: dict[str, Any] = {
@@ -74,7 +75,7 @@ class House:
 
     def __init__(self, *, early: str = "") -> None:
         self.deck = Deck()
-        self.happened: list[Happening] = []
+        self.happened: list[Entry] = []
         self.lines: list[FakeLine] = []
         self.refusal: SignallingError | None = None
         self.early = early
@@ -85,7 +86,7 @@ class House:
             audio=self.deck,
             open_line=self.open_line,
             clock=asyncio.get_running_loop().time,
-            watch=self.happened.append,
+            note=noted_in(self.happened),
         )
 
     async def open_line(self, wish: do.Connect, listener: LineListener, tell: Tell) -> tuple[Line, on.LineOpened]:
@@ -270,10 +271,10 @@ async def test_a_key_quoted_with_json_escapes_is_hidden_in_notes_and_events(spel
 EVENT = '{"type": "input_audio_buffer.committed", "item_id": "i"}'
 
 
-def listener(times: Iterator[float]) -> tuple[Listener, list[on.Event], list[Happening]]:
+def listener(times: Iterator[float]) -> tuple[Listener, list[on.Event], list[Entry]]:
     told: list[on.Event] = []
-    seen: list[Happening] = []
-    return Listener(1, told.append, seen.append, lambda: next(times), lambda text: text), told, seen
+    seen: list[Entry] = []
+    return Listener(1, told.append, noted_in(seen), lambda: next(times), lambda text: text), told, seen
 
 
 def test_frame_read_in_over_50_ms_is_noted_and_processed() -> None:

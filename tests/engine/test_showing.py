@@ -40,7 +40,7 @@ from voicechat.insight.checks import Check
 from voicechat.insight.metrics.prices import Cost
 from voicechat.insight.records import MOST_EVIDENCE
 from voicechat.insight.run import CHECKS, Diagnosis
-from voicechat.journal.entry import Happening
+from voicechat.journal.entry import Entry
 
 
 class Still:
@@ -203,12 +203,11 @@ class Books:
     def __init__(self, settings: Settings, model: str = "gpt-realtime-2.1") -> None:
         self.posted: list[FromEngine] = []
         self.told: list[Event] = []
-        self.keeper = Bookkeeper(settings, self.posted.append, self.told.append)
-        self.keeper.start_at(BEGAN)
+        self.keeper = Bookkeeper(settings, self.posted.append, self.told.append, BEGAN)
         self.see(0.0, "in", type="session.created", session={"model": model})
 
     def see(self, at: float, direction: Literal["in", "out", "local"], **event: Any) -> Books:
-        self.keeper.watch(Happening(BEGAN + at, direction, event))
+        self.keeper.watch(Entry(0, at, direction, event))
         return self
 
     def answer(self, at: float, audio_out: int) -> Books:
@@ -226,9 +225,9 @@ class Books:
 
 def test_times_of_turns_are_session_times_also_those_inside_local_facts() -> None:
     books = Books(Settings())
-    books.see(1.1, "local", type="voice.began", began_at=BEGAN + 1.0)
+    books.see(1.1, "local", type="voice.began", began_at=1.0)
     books.see(1.2, "in", type="input_audio_buffer.speech_started")
-    books.see(3.3, "local", type="voice.ended", ended_at=BEGAN + 3.0).tick(4.0)
+    books.see(3.3, "local", type="voice.ended", ended_at=3.0).tick(4.0)
     (turn,) = books.numbers[-1].figures.turns
     assert (turn.began_at, turn.ended_at) == (1.0, 3.0)
     assert books.numbers[-1].t == 4.0
@@ -310,12 +309,11 @@ class Talk:
 
     def __init__(self, diagnosis: Diagnosis | None = None) -> None:
         self.told: list[FromEngine] = []
-        self.problems = Problems(self.told.append, diagnosis)
-        self.problems.start_at(100.0)
+        self.problems = Problems(self.told.append, 100.0, diagnosis)
         self.seq = 0
 
     def happens(self, t: float, direction: Any, name: str, **fields: Any) -> None:
-        self.problems.watch(Happening(100.0 + t, direction, {"type": name, **fields}), self.seq)
+        self.problems.watch(Entry(self.seq, t, direction, {"type": name, **fields}))
         self.seq += 1
 
     def tick(self, t: float) -> list[Finding]:

@@ -35,9 +35,9 @@ from voicechat.core.policy import TurnPolicy
 from voicechat.core.state import Choices, State, Wishes
 from voicechat.core.user_events import StopPressed
 from voicechat.engine.host import EngineProcess
-from voicechat.engine.link import Batch, EventRow, FromEngine
+from voicechat.engine.link import Batch, FromEngine
 from voicechat.errors import TapeError
-from voicechat.journal.entry import Happening
+from voicechat.journal.entry import Entry
 from voicechat.journal.lines import effect_of_today
 from voicechat.journal.rerun import Checked, check, last_state
 from voicechat.journal.sound_file import RATE
@@ -362,7 +362,7 @@ def notices(talk: Conversation) -> list[str]:
 
 
 async def test_an_odd_error_over_websocket_leaves_the_later_events_arriving(tmp_path: Path) -> None:
-    server, heard, rows = SocketServer(), queue.SimpleQueue[FromEngine](), list[EventRow]()
+    server, heard, rows = SocketServer(), queue.SimpleQueue[FromEngine](), list[Entry]()
     async with server.serving() as url:
         engine = EngineProcess(settings_for(url), {"VOICECHAT_STATE_DIR": str(tmp_path)})
 
@@ -387,14 +387,14 @@ async def test_an_observer_that_raises_leaves_the_talk_whole_with_one_notice(tmp
     async with talking(tmp_path) as (server, talk):
         calls = 0
 
-        def broken(happening: Happening) -> None:
+        def broken(entry: Entry) -> None:
             nonlocal calls
             calls += 1
             raise ValueError("a defect of the observer")
 
         talk._live().observers.add("broken list", broken)
         later: list[str] = []
-        talk._live().observers.add("later list", lambda happening: later.append(str(happening.event["type"])))
+        talk._live().observers.add("later list", lambda entry: later.append(entry.type))
         await server.say(*(json.dumps({"type": "rate_limits.updated", "rate_limits": []}),) * 3)
         await eventually(lambda: later.count("rate_limits.updated") == 3)
         assert calls == 1

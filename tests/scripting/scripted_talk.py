@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,9 +10,9 @@ from typing import Any, Literal
 
 from voicechat.core.user_events import SpeechGiven, TalkPressed, UserAct
 from voicechat.core.view import ConnectionView, MicView, ReplyState, ReplyView, TurnView, View
-from voicechat.engine.eventlog import refs_of
-from voicechat.engine.link import Batch, EventRow, FromEngine, Meters, Snapshot, Turns
+from voicechat.engine.link import Batch, FromEngine, Meters, Snapshot, Turns
 from voicechat.exit_codes import TalkOver
+from voicechat.journal.entry import Entry
 from voicechat.scripting.judging import TalkObserver
 from voicechat.scripting.model import Script, Sound
 from voicechat.scripting.playing import Player, Result, TalkControls
@@ -24,10 +23,9 @@ CLIP = 0.5
 """Seconds that everything takes to be said."""
 
 
-def row(t: float, type: str, dir: Literal["in", "out", "local"] = "local", **fields: Any) -> EventRow:
+def row(t: float, type: str, dir: Literal["in", "out", "local"] = "local", **fields: Any) -> Entry:
     """One event as the engine tells it."""
-    event = {"type": type, **fields}
-    return EventRow(round(t * 1000), t, dir, type, payload=json.dumps(event), refs=refs_of(event))
+    return Entry(round(t * 1000), t, dir, {"type": type, **fields})
 
 
 def snapshot(t: float, reply: ReplyState = "ready") -> Snapshot:
@@ -71,7 +69,7 @@ class Talk:
         if self.then is not None:
             self.then(self, act)
 
-    def at(self, t: float, *rows: EventRow) -> None:
+    def at(self, t: float, *rows: Entry) -> None:
         self.coming.append((t, Batch(rows)))
 
     def answer(self, after: float, id: str = "r1", text: str = "All is well.", lasts: float = 2.0) -> None:

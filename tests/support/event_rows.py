@@ -10,18 +10,43 @@ from pathlib import Path
 from typing import Any, Literal
 
 from voicechat.engine.eventlog import row_of
-from voicechat.engine.link import EventRow, Meters, Numbers
+from voicechat.engine.link import Meters, Numbers
 from voicechat.insight.metrics.ledger import Ledger
-from voicechat.journal.entry import Happening
+from voicechat.journal.entry import Entry
+from voicechat.journal.observers import Observers
 
 SAYS = "Of course. Madogiwa no seki o … that is “the seat by the window”. 窓際の席を。"
+
+
+def row(
+    seq: int,
+    t: float,
+    dir: str,
+    type: str,
+    text: str = "",
+    size: int = 0,
+    ids: tuple[str, str, str] = ("", "", ""),
+    tags: tuple[str, ...] = (),
+    **event: Any,
+) -> Entry:
+    """An event of which the list says `text`, about the response, item and call with these ids."""
+    named = dict(zip(("response_id", "item_id", "call_id"), ids, strict=True))
+    event = {"type": type, **event, **{name: id for name, id in named.items() if id}}
+    return Entry(seq, t, dir, event | ({"delta": text} if text else {}), size, (), tags)  # type: ignore[arg-type]
+
+
+def noted_in(entries: list[Entry]) -> Observers:
+    """Keeps what happens in this list, on a clock that begins at 0."""
+    observers = Observers(lambda name: None)
+    observers.add("test", entries.append)
+    return observers
 
 
 class Talk:
     """Rows in the making: `at` moves on, sizes are those of the wire."""
 
     def __init__(self, started_at: float = 0.0) -> None:
-        self.rows: list[EventRow] = []
+        self.rows: list[Entry] = []
         self.at = started_at
 
     def put(
@@ -36,7 +61,7 @@ class Talk:
         self.at += after
         event = {"type": type, "event_id": f"event_C4k{len(self.rows):04d}", **more}
         wire = size or (0 if dir == "local" else 60 + len(str(more)))
-        self.rows.append(row_of(Happening(self.at, dir, event, wire, (), tags), len(self.rows), 0.0))
+        self.rows.append(row_of(Entry(len(self.rows), self.at, dir, event, wire, (), tags)))
 
     def turn(self, number: int) -> None:
         """You say something, the assistant answers with sound and words."""
@@ -71,7 +96,7 @@ class Talk:
         self.put("in", "response.done", 0.4, response=done)
 
 
-def talk_rows() -> tuple[EventRow, ...]:
+def talk_rows() -> tuple[Entry, ...]:
     """Three turns, a tool call, a session update that is refused, and what the developer sent."""
     talk = Talk(230.0)
     talk.put("in", "session.created", session={"id": "sess_C4kP0x", "model": "gpt-realtime-2.1", "voice": "marin"})
@@ -100,13 +125,11 @@ EVENTS = json.loads((Path(__file__).parent / "data" / "flow.json").read_text(enc
 """Direction, type, summary."""
 
 
-def rows(count: int = 64) -> tuple[EventRow, ...]:
+def rows(count: int = 64) -> tuple[Entry, ...]:
     made = []
     for i in range(count):
         direction, type, summary = EVENTS[i % len(EVENTS)]
-        content = {"type": type, "event_id": f"event_{i:04d}", "response": {"id": "resp_7", "output_tokens": 241}}
-        payload = json.dumps(content)
-        made.append(EventRow(i, 184 + i * 0.731, direction, type, summary, len(payload), payload))
+        made.append(row(i, 184 + i * 0.731, direction, type, summary, 120, event_id=f"event_{i:04d}"))
     return tuple(made)
 
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 
 from voicechat.core.user_events import UserAct
 from voicechat.core.view import TurnView, View
-from voicechat.engine.link import Batch, EventRow, FromEngine, Goodbye, Meters, Snapshot, Turns
+from voicechat.engine.link import Batch, FromEngine, Goodbye, Meters, Snapshot, Turns
+from voicechat.journal.entry import Entry
 
 
 class FakeEngine:
@@ -39,7 +40,7 @@ class FakeEngine:
     def say(self, *turns: TurnView) -> None:
         self.deliver(Turns(turns, tuple(turn.key for turn in turns)))
 
-    def log(self, *rows: EventRow) -> None:
+    def log(self, *rows: Entry) -> None:
         self.deliver(Batch(rows))
 
     def die(self, cause: str) -> None:

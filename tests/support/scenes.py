@@ -16,12 +16,11 @@ import msgspec
 from msgspec import field
 from msgspec.structs import replace
 
-from tests.support.event_rows import NUMBERS_METERS, free_numbers, loudness, numbers, talk_rows
+from tests.support.event_rows import NUMBERS_METERS, free_numbers, loudness, numbers, row, talk_rows
 from voicechat.core.view import ConnectionView, MicView, ReplyView, ToolAsk, TurnView, View
 from voicechat.engine.link import (
     Devices,
     DeviceSide,
-    EventRow,
     Evidence,
     Finding,
     Meters,
@@ -32,6 +31,7 @@ from voicechat.engine.link import (
 )
 from voicechat.insight.metrics.ledger import SideWork
 from voicechat.insight.metrics.prices import Cost, Tokens, Usage
+from voicechat.journal.entry import Entry
 from voicechat.ui.history import TICK
 from voicechat.ui.options import WelcomeFacts
 from voicechat.ui.widgets.timeline import Timeline
@@ -134,7 +134,7 @@ class Scene(msgspec.Struct, frozen=True):
     release: str = "true"
     keys: tuple[str, ...] = ()
     """Pressed after the scene is set."""
-    rows: tuple[EventRow, ...] = ()
+    rows: tuple[Entry, ...] = ()
     """Events; empty: the usual ones."""
     devices: Devices | None = None
     session: SessionShown | None = None
@@ -265,10 +265,9 @@ def number_scenes() -> dict[str, Scene]:
 HOSTILE = "\x1b]52;c;UFdORUQ=\x07\x1b[2J\x9b31m\x9d0;t\x9c[@click=app.quit]free[/] [/foo] [link='x] \u202egnp"
 
 
-def hostile_rows() -> tuple[EventRow, ...]:
-    """An event whose type, summary and payload are attacks."""
-    payload = f'{{"x": "{HOSTILE}", "y": "\\u001b]52;c;UFdORUQ=\\u0007"}}'
-    return (EventRow(0, 1.0, "in", f"x.{HOSTILE}", HOSTILE, len(payload), payload),)
+def hostile_rows() -> tuple[Entry, ...]:
+    """An event whose type, summary and fields are attacks."""
+    return (row(0, 1.0, "in", f"x.{HOSTILE}", HOSTILE, 99, x=HOSTILE, y="\x1b]52;c;UFdORUQ=\x07"),)
 
 
 def hostile() -> Scene:
@@ -292,15 +291,16 @@ SPOKEN = ((235.7, 238.5), (241.1, 243.7), (250.85, 252.0))
 """When you speak."""
 
 
-def happened() -> tuple[EventRow, ...]:
+def happened() -> tuple[Entry, ...]:
     """Every event of the half minute that the developer view is shown with, in order: an answer that is cut, one that
     plays out, a refused field."""
     made = []
     for line in (_DATA / "half_minute.jsonl").read_text(encoding="utf-8").splitlines():
-        row = json.loads(line)
-        t, type, summary, dir, of = (row.pop(name, "") for name in ("t", "type", "summary", "dir", "of"))
-        payload = json.dumps({"type": type, "event_id": f"event_{t:.3f}", **row})
-        made.append(EventRow(round(t * 1000), t, dir or "in", type, summary, len(payload), payload, (of, "", "")))
+        told = json.loads(line)
+        t, type, summary, dir, of = (told.pop(name, "") for name in ("t", "type", "summary", "dir", "of"))
+        size = len(json.dumps({"type": type, "event_id": f"event_{t:.3f}", **told}))
+        whole = {"event_id": f"event_{t:.3f}", **told}
+        made.append(row(round(t * 1000), t, dir or "in", type, summary, size, (of, "", ""), **whole))
     return tuple(made)
 
 
@@ -335,7 +335,8 @@ def developer_scenes() -> dict[str, Scene]:
         "developer-transcript": replace(base, keys=("f2", "shift+tab"), findings=FINDINGS),
     }
     attacks = hostile()
-    rows = (*attacks.rows, *(replace(row, refs=(HOSTILE, HOSTILE, "")) for row in happened()))
+    named = {"response_id": HOSTILE, "item_id": HOSTILE}
+    rows = (*attacks.rows, *(replace(one, event=one.event | named) for one in happened()))
     shown["developer-hostile"] = replace(attacks, rows=rows, findings=(HOSTILE_FINDING,), keys=("f2",), t=ENDS)
     return shown
 

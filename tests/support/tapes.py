@@ -32,8 +32,8 @@ from voicechat.core.events import Event, Received
 from voicechat.core.policy import TurnPolicy
 from voicechat.core.state import State, Wishes
 from voicechat.engine.session import described
-from voicechat.journal.entry import Happening, in_session_time
-from voicechat.journal.lines import Start, effect_line, first_line, happening_line, input_line
+from voicechat.journal.entry import Entry, in_session_time
+from voicechat.journal.lines import Start, effect_line, event_line, first_line, input_line
 from voicechat.journal.tape import AUDIO_FILE, EVENTS_FILE, Tape, read_tape
 from voicechat.protocol.server_events import SessionCreated
 from voicechat.protocol.wire import JsonValue, MalformedFrame, UnknownEvent
@@ -67,13 +67,13 @@ def tape_of(moments: Iterable[Moment], begin: State, policy: TurnPolicy, folder:
 def _lines_of(moment: Moment, local: bool) -> Iterator[dict[str, Any]]:
     now, event = moment.now, moment.event
     if isinstance(event, Received):
-        yield happening_line(Happening(now, "in", on_the_wire(event.event)), 0.0)
+        yield event_line(Entry(0, round(now, 6), "in", on_the_wire(event.event)))
     elif local and (told := described(event)) is not None:
-        yield happening_line(Happening(now, "local", in_session_time(told, 0.0)), 0.0)
+        yield event_line(Entry(0, round(now, 6), "local", in_session_time(told, 0.0)))
     yield input_line(event, now, now)
     for effect in moment.result.effects:
         if local and (told := described(effect)) is not None:
-            yield happening_line(Happening(now, "local", told), 0.0)
+            yield event_line(Entry(0, round(now, 6), "local", in_session_time(told, 0.0)))
         yield effect_line(effect, now)
 
 

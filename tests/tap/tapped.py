@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.support.service import Handler, listening
 from voicechat.config.settings import Settings
-from voicechat.journal.entry import Happening
+from voicechat.journal.entry import Entry
 from voicechat.tap.registry import SessionRegistry
 from voicechat.tap.server import TapServer
 from voicechat.tap.session import Session
@@ -23,7 +23,7 @@ class Tapped:
     base_url: str
     registry: SessionRegistry
     sessions: list[Session] = field(default_factory=list)
-    happened: list[Happening] = field(default_factory=list)
+    happened: list[Entry] = field(default_factory=list)
 
     def types(self, *directions: str) -> list[str]:
         """Types of what was seen so far, in order."""
@@ -48,7 +48,8 @@ async def tapping(upstream: str, record: Path | None = None) -> AsyncIterator[Ta
         tapped.sessions.append(session)
         session.on_event = tapped.happened.append
 
-    registry.on_session, registry.on_request = follow, tapped.happened.append
+    registry.on_session = follow
+    registry.on_request = lambda event: tapped.happened.append(Entry(0, 0.0, "local", event))
     try:
         yield tapped
     finally:

@@ -27,7 +27,7 @@ async def test_a_key_for_a_client_is_fetched_through_the_tap_and_never_shown() -
             await socket.receive_json(timeout=10)
         asked = tapped.find("tap.request")
         told = json.dumps([one.event for one in tapped.happened])
-        rows = "".join(row.payload for row in tapped.sessions[0].log.recent)
+        rows = "".join(json.dumps(row.event) for row in tapped.sessions[0].log.recent)
     assert asked["path"] == "/v1/realtime/client_secrets" and asked["status"] == 200
     assert token not in told and KEY not in told and token not in rows
     assert "tap.request" in rows, "what led to the call stands in its event list"

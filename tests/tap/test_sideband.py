@@ -20,7 +20,7 @@ from tests.tap.tapped import tapping
 from voicechat.config.secrets import environ_with_key
 from voicechat.config.settings import Settings
 from voicechat.errors import ConfigError, SignallingError
-from voicechat.journal.entry import Happening
+from voicechat.journal.entry import Entry
 from voicechat.tap.registry import SessionRegistry
 from voicechat.tap.session import Session
 from voicechat.tap.sideband import GONE, Sideband, sideband_target
@@ -37,7 +37,7 @@ class Attached:
 
     sideband: Sideband
     session: Session
-    happened: list[Happening] = field(default_factory=list)
+    happened: list[Entry] = field(default_factory=list)
 
     def types(self, direction: str) -> list[str]:
         return [str(one.event["type"]) for one in self.happened if one.dir == direction]

@@ -17,10 +17,11 @@ from aiohttp import web
 from msgspec.structs import replace
 
 from tests.support.each import each
+from tests.support.event_rows import noted_in
 from tests.support.service import listening
 from voicechat.core.events import SideNoted, TurnTranslated
 from voicechat.core.view import TurnView
-from voicechat.journal.entry import Happening
+from voicechat.journal.entry import Entry
 from voicechat.translation.backlog import MOST_WAITING
 from voicechat.translation.options import Endpoint, TranslationOptions
 from voicechat.translation.translator import LARGEST, MOST_TRIES, SAME, WAITS, TranslationClient, Translator
@@ -127,7 +128,7 @@ class Desk:
     translator: Translator
     turns: list[TurnView] = field(default_factory=list)
     told: list[TurnTranslated | SideNoted] = field(default_factory=list)
-    happened: list[Happening] = field(default_factory=list)
+    happened: list[Entry] = field(default_factory=list)
     waits: list[float] = field(default_factory=list)
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -176,16 +177,17 @@ async def desk_at(
         desk.told.append(event)
         desk.news.set()
 
+    happened: list[Entry] = []
     translator = Translator(
         wish,
         lambda: tuple(desk.turns),
         tell,
         lambda: float(next(clock)),
-        lambda happening: desk.happened.append(happening),
+        noted_in(happened),
         client=TranslationClient(wish, limit=limit),
         pause=pause,
     )
-    desk = Desk(translator, list(turns))
+    desk = Desk(translator, list(turns), happened=happened)
     translator.start()
     try:
         yield desk
@@ -366,7 +368,7 @@ async def test_azure_and_gateways_get_what_they_want_and_where() -> None:
 async def test_every_request_that_was_paid_for_is_told() -> None:
     server = TranslatingServer(script=[SAME, chat("lost " * 4_000), None])
     desk = await translated(server, you(1), you(2))
-    used = [happening.event for happening in desk.happened]
+    used = [entry.event for entry in desk.happened]
     assert [event["type"] for event in used] == ["translation.used"] * 3
     assert used[0]["usage"]["input_tokens"] == 60 and used[0]["model"] == "m"
     assert KEY not in repr(used)

@@ -8,10 +8,11 @@ from contextlib import asynccontextmanager
 import pytest
 from textual.widget import Widget
 
+from tests.support.event_rows import row
 from tests.support.scenes import FINDINGS, happened
 from tests.support.screen import Stage, at_rest, showing, text, until
 from voicechat.core.view import TurnView
-from voicechat.engine.link import EventRow, Evidence, Finding
+from voicechat.engine.link import Evidence, Finding
 from voicechat.ui.widgets.deck import Deck
 from voicechat.ui.widgets.problems_pane import in_order
 from voicechat.ui.widgets.transcript import Transcript, TurnList
@@ -90,10 +91,10 @@ async def test_compact_screen_shows_list_transcript_or_details_one_at_a_time() -
 async def test_events_key_leads_from_the_answer_that_was_cut_to_the_local_event_that_tells_why() -> None:
     cut = TurnView("t2", "assistant", 3, "Let me", rest=" see.", cut_by="barge-in", cut_at=1.2, item_id="item_a")
     rows = (
-        EventRow(1, 3.0, "in", "response.output_item.added", refs=("resp_a", "item_a", "")),
-        EventRow(2, 4.2, "local", "barge_in.happened"),
-        EventRow(3, 4.2, "local", "answer.interrupted", summary="by=barge-in"),
-        EventRow(4, 4.3, "in", "response.done", refs=("resp_a", "", "")),
+        row(1, 3.0, "in", "response.output_item.added", ids=("resp_a", "item_a", "")),
+        row(2, 4.2, "local", "barge_in.happened"),
+        row(3, 4.2, "local", "answer.interrupted", by="barge-in"),
+        row(4, 4.3, "in", "response.done", ids=("resp_a", "", "")),
     )
     for size in (COMPACT, NORMAL):
         async with showing("ptt", size) as (app, engine, pilot):

@@ -6,9 +6,8 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from tests.support.event_rows import talk_rows
+from tests.support.event_rows import row, talk_rows
 from tests.support.screen import Stage, at_rest, lines, showing, text, until
-from voicechat.engine.link import EventRow
 from voicechat.ui.app import VoiceChatApp
 from voicechat.ui.options import UiOptions
 
@@ -109,7 +108,7 @@ async def test_a_frozen_list_counts_what_is_newer_and_end_follows_again() -> Non
         await pilot.press("f")
         await until(pilot, lambda: "frozen · 0 newer · End" in text(app))
         seen = listed(app)
-        engine.log(*(EventRow(1000 + n, 300.0 + n, "in", "x.y") for n in range(212)))
+        engine.log(*(row(1000 + n, 300.0 + n, "in", "x.y") for n in range(212)))
         await until(pilot, lambda: "frozen · 212 newer · End" in text(app))
         assert listed(app) == seen
         await pilot.press("end")
@@ -213,6 +212,6 @@ async def test_local_events_are_hidden_until_their_key_and_a_link_to_one_still_f
 
 async def test_a_list_of_local_events_alone_waits_for_the_first_event_of_the_api() -> None:
     async with showing("talk", (120, 36)) as (app, engine, pilot):
-        engine.log(EventRow(1, 1.0, "local", "mic.opened", payload='{"type":"mic.opened"}'))
+        engine.log(row(1, 1.0, "local", "mic.opened"))
         await pilot.press("f2")
         await until(pilot, lambda: "1 kept" in text(app) and "the first event is session.created" in text(app))

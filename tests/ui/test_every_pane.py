@@ -7,13 +7,14 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from tests.support.event_rows import talk_rows
+from tests.support.event_rows import row, talk_rows
 from tests.support.fake_engine import FakeEngine
 from tests.support.scenes import FINDINGS, FREE, HOSTILE, HOSTILE_FINDING, OPEN, SESSION, SILENCE, TALK, session_of
 from tests.support.screen import Keys, at_rest, change, control_characters, lines, records_of, showing, text, until
 from voicechat.core.view import TurnView, View
-from voicechat.engine.link import DeviceRow, Devices, DeviceSide, EventRow, Numbers, SessionShown
+from voicechat.engine.link import DeviceRow, Devices, DeviceSide, Numbers, SessionShown
 from voicechat.insight.metrics.ledger import Ledger
+from voicechat.journal.entry import summary_of
 from voicechat.ui.app import VoiceChatApp
 from voicechat.ui.options import UiOptions
 from voicechat.ui.screens.overlays import Overlay
@@ -87,7 +88,7 @@ def attack(engine: FakeEngine) -> None:
     side = DeviceSide((DeviceRow(HOSTILE, HOSTILE),))
     engine.deliver(Devices(side, side, problem=HOSTILE, hint=HOSTILE), hostile_session(), hostile_numbers())
     engine.deliver(HOSTILE_FINDING)
-    engine.log(EventRow(5000, 400.0, "in", HOSTILE, HOSTILE, 9, json.dumps({HOSTILE: HOSTILE}), (HOSTILE,) * 3))
+    engine.log(row(5000, 400.0, "in", HOSTILE, HOSTILE, 9, (HOSTILE, HOSTILE, HOSTILE), (), **{HOSTILE: HOSTILE}))
     engine.say(TurnView("h", "you", text=HOSTILE, committed=True, translation=HOSTILE, detail=HOSTILE))
 
 
@@ -119,6 +120,7 @@ async def test_hostile_text_is_harmless_in_every_pane() -> None:
 
 async def test_ascii_draws_every_pane_in_ascii_and_leaves_speech_alone() -> None:
     spoken = {c for turn in TALK for c in f"{turn.text}{turn.rest}{turn.detail}"} | set(repr((talk_rows(), FINDINGS)))
+    spoken |= {c for one in talk_rows() for c in summary_of(one)}
     async with showing("developer", (120, 36), UiOptions(ascii=True)) as (app, engine, pilot):
         engine.deliver(SESSION)
         engine.log(*talk_rows())

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import json
 import math
 
 import pytest
 
 from tests.support.each import each
-from voicechat.engine.link import EventRow
+from tests.support.event_rows import row as made
+from voicechat.journal.entry import Entry
 from voicechat.ui.history import History
 from voicechat.ui.lanes import STEPS, Look, timeline_rows
 from voicechat.ui.paint import Palette
@@ -23,8 +23,8 @@ PALETTE = Palette(COLORS, ascii_only=False, mono=False)
 ASCII = Palette(COLORS, ascii_only=True, mono=False)
 
 
-def row(t: float, type: str, dir: str = "in", refs: tuple[str, str, str] = ("", "", ""), **event: object) -> EventRow:
-    return EventRow(0, t, dir, type, "", 0, json.dumps({"type": type, **event}), refs)  # type: ignore[arg-type]
+def row(t: float, type: str, dir: str = "in", refs: tuple[str, str, str] = ("", "", ""), **event: object) -> Entry:
+    return made(0, t, dir, type, "", 0, refs, (), **event)
 
 
 def turn(history: History, start: float = 0.0) -> None:

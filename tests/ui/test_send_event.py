@@ -9,11 +9,11 @@ import pytest
 from textual import events
 from textual.pilot import Pilot
 
+from tests.support.event_rows import row
 from tests.support.fake_engine import FakeEngine
 from tests.support.screen import at_rest, showing, text, until
 from voicechat.core import user_events as did
 from voicechat.core.view import TurnView
-from voicechat.engine.link import EventRow
 from voicechat.ui.app import VoiceChatApp
 from voicechat.ui.keyboard import KeyMoved
 from voicechat.ui.screens.send_event import EventEditor, SendEventScreen
@@ -88,14 +88,13 @@ async def test_the_form_opens_on_a_machine_that_composes_it_late(monkeypatch: py
 
 async def test_x_fills_the_form_with_an_event_of_the_service_and_refuses_a_local_one() -> None:
     async with showing("talk", (120, 36)) as (app, engine, pilot):
-        engine.log(EventRow(1, 1.0, "local", "mic.opened", payload='{"type":"mic.opened"}'))
+        engine.log(row(1, 1.0, "local", "mic.opened"))
         await pilot.press("f2", "l")
         await until(pilot, lambda: "mic.opened" in app.talk.developer.inspector.copied("json"))
         await pilot.press("x")
         await until(pilot, lambda: "local event: cannot be sent" in " ".join(text(app).split()))
         assert app.manual.form is None
-        payload = '{"type":"response.create","event_id":"e1"}'
-        engine.log(EventRow(2, 2.0, "out", "response.create", payload=payload))
+        engine.log(row(2, 2.0, "out", "response.create", event_id="e1"))
         await until(pilot, lambda: "response.create" in app.talk.developer.inspector.copied("json"))
         await pilot.press("x")
         await until(pilot, lambda: app.focused is not None and app.focused.id == "event-editor")

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 from textual.pilot import Pilot
 
+from tests.support.event_rows import row
 from tests.support.fake_engine import FakeEngine
 from tests.support.screen import at_rest, lines, showing, text, until
 from voicechat.core import user_events as did
 from voicechat.core.view import TurnView
-from voicechat.engine.link import EventRow
 from voicechat.ui.app import VoiceChatApp
 from voicechat.ui.bindings import ACTIONS
 from voicechat.ui.palette import Command, commands, title_of
@@ -106,8 +106,8 @@ async def test_a_retrieved_item_opens_in_the_details() -> None:
         await chosen(app, pilot, "t1")
         await pilot.press("R")
         await until(pilot, lambda: engine.sent == [did.ItemRetrievalAsked("t1")])
-        payload = '{"type":"conversation.item.retrieved","item":{"id":"i1","content":[{"text":"from the service"}]}}'
-        engine.log(EventRow(7, 1.0, "in", "conversation.item.retrieved", payload=payload, refs=("", "i1", "")))
+        item = {"id": "i1", "content": [{"text": "from the service"}]}
+        engine.log(row(7, 1.0, "in", "conversation.item.retrieved", item=item))
         await until(pilot, lambda: app.talk.developer.is_shown and "from the service" in text(app))
 
 

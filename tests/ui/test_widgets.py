@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from tests.support.event_rows import numbers, rows
+from tests.support.event_rows import numbers, row, rows
 from tests.support.scenes import ENDS, FREE, OPEN, PTT, fill_timeline
 from tests.support.screen import change, lines, showing, text, until
 from voicechat.core.user_events import RecordingToggled
 from voicechat.core.view import View
-from voicechat.engine.link import Batch, EventRow, Meters, Received, TapeShown
+from voicechat.engine.link import Batch, Meters, Received, TapeShown
 from voicechat.ui.app import VoiceChatApp
 from voicechat.ui.history import TICK
 from voicechat.ui.inspector.entries import SLAB
@@ -60,11 +60,11 @@ async def test_the_list_drops_the_oldest_and_keeps_its_place() -> None:
         await pilot.press("f2")
         store = app.talk.query_one(EventsPane).store
         store.keep = 4 * SLAB
-        engine.log(*(EventRow(n, n / 10, "in", f"type.{n % 50}") for n in range(4 * SLAB)))
+        engine.log(*(row(n, n / 10, "in", f"type.{n % 50}") for n in range(4 * SLAB)))
         await until(pilot, lambda: len(events.shown.rows) == 4 * SLAB)
         await pilot.press("up")
         chosen = events.current
-        engine.log(*(EventRow(4 * SLAB + n, 9.0, "in", "more") for n in range(SLAB)))
+        engine.log(*(row(4 * SLAB + n, 9.0, "in", "more") for n in range(SLAB)))
         await until(pilot, lambda: store.end == 5 * SLAB and len(events.shown.rows) == len(store))
         assert store.base == SLAB
         assert events.current == chosen == 4 * SLAB - 2

@@ -10,10 +10,11 @@ from rich.cells import cell_len
 from textual.pilot import Pilot
 from textual.widget import Widget
 
+from tests.support.event_rows import row as event_row
 from tests.support.scenes import TALK, all_scenes
 from tests.support.screen import at_rest, change, lines, showing, text, until
 from voicechat.core.view import TurnView, View
-from voicechat.engine.link import EventRow, Meters
+from voicechat.engine.link import Meters
 from voicechat.ui.app import VoiceChatApp
 from voicechat.ui.options import UiOptions
 from voicechat.ui.sanitise import cleaned
@@ -76,7 +77,7 @@ async def test_columns_stay_where_they_are_at_every_size(names: list[str], ascii
             words = WIDE[name]
             engine.show(view_of(words), Meters(input=-14, output=-60, threshold=-38))
             engine.say(*turns_of(words))
-            engine.log(*(EventRow(n, n * 0.1, "in", f"x.{words}", words, 9, f'{{"a": "{words}"}}') for n in range(5)))
+            engine.log(*(event_row(n, n * 0.1, "in", f"x.{words}", words, 9, a=words) for n in range(5)))
             await until(pilot, lambda name=name: app.view == cleaned(view_of(WIDE[name])))  # type: ignore[misc]
             for size in SIZES[list(WIDE).index(name) % 5 :: 5]:  # each size meets some words, and all words some sizes
                 await pilot.resize_terminal(*size)

@@ -7,7 +7,6 @@ narration. A turn is complete when its response is done and its sound has ended.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import queue
 import re
@@ -33,12 +32,13 @@ from voicechat.core.user_turns import LINE_LOST, TRANSCRIPTION_OFF
 from voicechat.core.view import TurnView, View, as_line
 from voicechat.engine.control import too_large
 from voicechat.engine.host import EngineProcess
-from voicechat.engine.link import Ack, Batch, EventRow, FromEngine, Goodbye, Numbers, Snapshot, Turns
+from voicechat.engine.link import Ack, Batch, FromEngine, Goodbye, Numbers, Snapshot, Turns
 from voicechat.errors import ConfigError, VoiceChatError
 from voicechat.exit_codes import TalkOver
 from voicechat.failures import cure_of_answer
 from voicechat.insight.metrics.ledger import Figures
 from voicechat.insight.metrics.prices import Tokens
+from voicechat.journal.entry import Entry, summary_of
 from voicechat.translation.backlog import is_awaited
 from voicechat.ui.sanitise import clean
 
@@ -100,18 +100,18 @@ class Progress:
             case _:
                 pass
 
-    def see(self, row: EventRow) -> None:
+    def see(self, row: Entry) -> None:
         if row.type == "engine.defect":
-            self.problem(f"a defect of voicechat: {row.summary}", "please report it with the engine's log")
+            self.problem(f"a defect of voicechat: {summary_of(row)}", "please report it with the engine's log")
         self.was_open = self.was_open or row.type == "line.opened"
         self.mic_file_ended = self.mic_file_ended or row.type == "mic.file_ended"
         if row.type == "line.lost" and not self.lost:
-            lost = json.loads(row.payload)
+            lost = row.event
             self.lost = "" if lost.get("rolls_over") else str(lost.get("reason") or "no reason given")
         if row.type == "line.failed":
-            self.failure_code = str(json.loads(row.payload).get("code", ""))
+            self.failure_code = str(row.event.get("code", ""))
         elif row.type == "device.missing":
-            missing = json.loads(row.payload)
+            missing = row.event
             self.missing_part = str(missing.get("part", ""))
             self.device_missing = (str(missing.get("reason", "")), str(missing.get("hint", "")))
         elif row.type == "device.opened":
@@ -467,7 +467,7 @@ class Run(Headless):
         super()._hear(arrived, message)
         if isinstance(message, Batch) and self._options.as_json:
             for row in message.rows:
-                print_json({"t": row.t, "dir": row.dir, "event": json.loads(row.payload)})
+                print_json({"t": row.t, "dir": row.dir, "event": row.event})
 
     def _next_act(self) -> int | None:
         """Send the next text, work the push-to-talk of a file microphone, or end. None: go on listening."""

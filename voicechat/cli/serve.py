@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 import logging
 import os
 import sys
@@ -21,7 +20,6 @@ from voicechat.config.load import load_settings
 from voicechat.config.settings import Settings
 from voicechat.errors import TapeError, port_taken
 from voicechat.heap import trim_regularly
-from voicechat.journal.entry import Happening
 from voicechat.journal.observers import Observers
 from voicechat.journal.server_side import PlayHouse, scripts_of
 from voicechat.journal.source import open_source
@@ -137,12 +135,11 @@ class Traces:
         from voicechat.engine.problems import Problems
         from voicechat.tap.session import Reader
 
-        now, numbers, reader = time.monotonic(), itertools.count(), Reader(())
-        observers = Observers(lambda name: say(f"The {name} stopped after an error; the session goes on."))
-        problems = Problems(lambda finding: None)
-        problems.start_at(now)
+        now, reader = time.monotonic(), Reader(())
+        observers = Observers(lambda name: say(f"The {name} stopped after an error; the session goes on."), now)
+        problems = Problems(lambda finding: None, now)
         trace = self.exporter.trace(observers, problems, "serve", "voicechat", now)
-        observers.add(CHECKS, lambda happening: problems.watch(happening, next(numbers)))
+        observers.add(CHECKS, problems.watch)
         check = observers.guarded(CHECKS, problems.tick)
 
         def tick(now: float) -> None:
@@ -152,7 +149,7 @@ class Traces:
         def tell(direction: Literal["in", "out", "local"], text: str) -> None:
             at = time.monotonic()
             if direction != "local":
-                observers(Happening(at, direction, reader.event(text.encode("utf-8", "replace")), len(text)))
+                observers(at, direction, reader.event(text.encode("utf-8", "replace")), len(text))
             elif tick in self.ticks:
                 self.ticks.remove(tick)
                 trace.end(at)

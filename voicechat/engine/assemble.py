@@ -51,7 +51,7 @@ from voicechat.engine.sound_desk import Sound, SoundDesk
 from voicechat.engine.ways import Way, Ways
 from voicechat.errors import AudioDeviceError, ConfigError, SignallingError, TapeError, VoiceChatError
 from voicechat.failures import by_name
-from voicechat.journal.entry import Happening, Watch
+from voicechat.journal.entry import Note
 from voicechat.journal.observers import Observers
 from voicechat.journal.rerun import last_state
 from voicechat.journal.tape import read_tape
@@ -91,7 +91,7 @@ class Speaking:
         self._mic.say(sound, given.label, 0.0 if given.at is None else self._started_at + given.at)
 
 
-def translator_for(settings: Settings, environ: Mapping[str, str], session: Session, watch: Watch) -> Translator | None:
+def translator_for(settings: Settings, environ: Mapping[str, str], session: Session, note: Note) -> Translator | None:
     """Who translates finished lines; None without `translate`. Raises ConfigError where nobody could."""
     if not settings.translate:
         return None
@@ -101,7 +101,7 @@ def translator_for(settings: Settings, environ: Mapping[str, str], session: Sess
     options = translation_options(settings, environ)
     if options is None:
         return None
-    return Translator(options, lambda: turn_views(session.state, session.clock()), session.tell, session.clock, watch)
+    return Translator(options, lambda: turn_views(session.state, session.clock()), session.tell, session.clock, note)
 
 
 _MOST_WAYS = 3
@@ -306,7 +306,7 @@ class Talk:
         self.processor = processor_for(settings)
         self.path = AudioPath(self._heard, processor=self.processor)
         self.sound = Sound(self.path, self.plan.policy)
-        self.observers = Observers(self._observer_stopped)
+        self.observers = Observers(self._observer_stopped, self.started_at)
         """What looks at the talk is added here, and cannot disturb it."""
         ways = Ways(self.plan.provider, ServiceMemory(service_memory_file()))
         self.lines = Lines(settings, self.plan.provider, key, self.path, environ, ways, spoken=self._spoken)
@@ -317,12 +317,11 @@ class Talk:
             audio=self.sound,
             open_line=self.lines.open,
             clock=self.clock,
-            watch=self.observers,
+            note=self.observers,
             turns=self.before,
         )
-        self.metrics = Bookkeeper(settings, tell=self.session.tell)
+        self.metrics = Bookkeeper(settings, tell=self.session.tell, started_at=self.started_at)
         """Counts tokens and money, and tells the session when its budget is spent: with a screen and without."""
-        self.metrics.start_at(self.started_at)
         self.observers.add(METRICS, self.metrics.watch)
         self.session.performer.on_line = self.sound.play
         self.toolbox = Toolbox(settings, environ, self.session.tell, functions)
@@ -369,8 +368,7 @@ class Talk:
         """On the audio thread."""
         if self._loop is not None:
             name = "script.began" if isinstance(fact, ScriptBegan) else "script.ended"
-            happening = Happening(fact.at, "local", {"type": name, "label": fact.label})
-            self._loop.call_soon_threadsafe(self.observers, happening)
+            self._loop.call_soon_threadsafe(self.observers, fact.at, "local", {"type": name, "label": fact.label})
 
     def _sound_is_back(self, why: str) -> None:
         """Devices changed while talking: the desk learns what came of a choice, the session what is missing now."""

@@ -21,7 +21,6 @@ from voicechat.engine.link import (
     Batch,
     Devices,
     EngineHello,
-    EventRow,
     Finding,
     FromEngine,
     Goodbye,
@@ -33,6 +32,7 @@ from voicechat.engine.link import (
     Turns,
     pack,
 )
+from voicechat.journal.entry import Entry
 
 SLOW = 512 * 1024
 """Bytes waiting for a watcher from which snapshots and figures are skipped."""
@@ -51,7 +51,7 @@ class Audience:
         self._turns: dict[str, TurnView] = {}
         self._order: tuple[str, ...] = ()
         self._findings: dict[str, Finding] = {}
-        self.recent: Callable[[], Iterable[EventRow]] = tuple
+        self.recent: Callable[[], Iterable[Entry]] = tuple
         """The events that are still remembered."""
 
     @property

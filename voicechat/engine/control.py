@@ -48,7 +48,7 @@ from voicechat.core.user_events import (
 from voicechat.core.view import View
 from voicechat.engine.audience import Audience
 from voicechat.engine.door import PORT, SOCKET, runtime_dir, sessions
-from voicechat.engine.link import EventRow
+from voicechat.journal.entry import Entry
 from voicechat.protocol.hand_written import LONGEST as LONGEST_BY_HAND
 from voicechat.tasks import spawn
 
@@ -266,7 +266,7 @@ class Control:
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
             file.write(f"{port} {self._token}\n")
 
-    def show(self, rows: tuple[EventRow, ...]) -> None:
+    def show(self, rows: tuple[Entry, ...]) -> None:
         """Events of one tick, to everybody who follows them."""
         if not self._followers:
             return
@@ -356,9 +356,9 @@ class Control:
         return f"ok {result.answer}".rstrip()
 
 
-def line_of(row: EventRow) -> str:
+def line_of(row: Entry) -> str:
     """An event as `run --json` prints it."""
-    return json.dumps({"t": row.t, "dir": row.dir, "event": json.loads(row.payload)}, ensure_ascii=False) + "\n"
+    return json.dumps({"t": row.t, "dir": row.dir, "event": row.event}, ensure_ascii=False) + "\n"
 
 
 def is_mine(writer: asyncio.StreamWriter) -> bool:

@@ -29,12 +29,11 @@ from voicechat.core.viewing import turn_views, view
 from voicechat.engine.assemble import Talk
 from voicechat.engine.control import UNDER_WAY, too_large
 from voicechat.engine.eventlog import EventLog
-from voicechat.engine.link import EventRow
 from voicechat.engine.problems import Problems
 from voicechat.insight.consequences import by_cause
 from voicechat.insight.cures import session_fields
 from voicechat.insight.records import Finding
-from voicechat.journal.entry import Happening
+from voicechat.journal.entry import Entry, summary_of
 from voicechat.protocol.session_dialects import get_path
 from voicechat.protocol.session_fields import ELSEWHERE
 
@@ -86,20 +85,20 @@ class Debugger:
         """The state of the talk is another one."""
         self._news.set()
 
-    def watch(self, happening: Happening) -> None:
+    def watch(self, entry: Entry) -> None:
         """An observer of the talk: when words and sound came."""
-        kind = str(happening.event.get("type"))
-        if kind in ("script.began", "script.ended") and happening.event.get("label") == self._label:
-            self._times["begun" if kind == "script.began" else "sent"] = happening.at
+        kind, at = entry.type, self.talk.started_at + entry.t
+        if kind in ("script.began", "script.ended") and entry.event.get("label") == self._label:
+            self._times["begun" if kind == "script.began" else "sent"] = at
             self._news.set()
-        elif kind == "text.entered" and happening.dir == "local":
-            self._times = {"sent": happening.at}
-        elif kind == "assistant.audible" and happening.dir == "local":
-            self._times.setdefault("first_sound", happening.at)
-        elif happening.dir == "in" and kind.endswith(WORDS):
-            self._times.setdefault("first_text", happening.at)
-        elif happening.dir == "in" and kind == "response.done":
-            self._times["response_done"] = happening.at
+        elif kind == "text.entered" and entry.dir == "local":
+            self._times = {"sent": at}
+        elif kind == "assistant.audible" and entry.dir == "local":
+            self._times.setdefault("first_sound", at)
+        elif entry.dir == "in" and kind.endswith(WORDS):
+            self._times.setdefault("first_text", at)
+        elif entry.dir == "in" and kind == "response.done":
+            self._times["response_done"] = at
 
     async def answer(self, line: str) -> str:
         """The result of one request as JSON on one line; a request that is none gets the outcome `usage`."""
@@ -370,9 +369,9 @@ def _holds(in_force: object, wished: object) -> bool:
     return in_force == wished
 
 
-def _event(row: EventRow) -> Result:
-    told = {name: getattr(row, name) for name in ("seq", "t", "dir", "type", "summary")}
-    return told | {"event": json.loads(row.payload)}
+def _event(row: Entry) -> Result:
+    told = {name: getattr(row, name) for name in ("seq", "t", "dir", "type")}
+    return told | {"summary": summary_of(row), "event": row.event}
 
 
 def _result(outcome: str, reason: str = "") -> Result:

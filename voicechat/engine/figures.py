@@ -14,7 +14,7 @@ from voicechat.core.events import Event
 from voicechat.engine.link import FromEngine, Numbers
 from voicechat.insight.metrics.ledger import BudgetState, Ledger
 from voicechat.insight.metrics.prices import read_prices
-from voicechat.journal.entry import Happening, in_session_time
+from voicechat.journal.entry import Entry
 
 METRICS = "metrics and budget limit"
 """What the notice calls this observer."""
@@ -25,14 +25,16 @@ RATE_OVER = 3.0
 
 
 class Bookkeeper:
-    """One talk's figures. `watch` sees every happening, `tick` is called many times a second; both on the loop."""
+    """One talk's figures. `watch` sees every entry, `tick` is called many times a second; both on the loop."""
 
     def __init__(
         self,
         settings: Settings,
         post: Callable[[FromEngine], None] = lambda message: None,
         tell: Callable[[Event], None] = lambda event: None,
+        started_at: float = 0.0,
     ) -> None:
+        """`started_at`: the zero of session time on the clock of `tick`."""
         prices, _ = read_prices(settings.prices)  # the problems were told when the settings were loaded
         self._budget = settings.budget
         self._stops = settings.budget_stop
@@ -41,24 +43,18 @@ class Bookkeeper:
         """Where `Numbers` go."""
         self.tell = tell
         """How the session hears of its budget."""
-        self._started_at = 0.0
+        self._started_at = started_at
         self._changed = False
         self._sent: Numbers | None = None
         self._due_at = 0.0
         self._told: BudgetState = "none"
         self._told_blind = False
 
-    def start_at(self, at: float) -> None:
-        """The moment that session time counts from."""
-        self._started_at = at
-
-    def watch(self, happening: Happening) -> None:
+    def watch(self, entry: Entry) -> None:
         """Take in one event."""
-        is_local = happening.dir == "local"
-        event = in_session_time(happening.event, self._started_at) if is_local else happening.event
-        if self._ledger.feed(happening.at - self._started_at, happening.dir, event):
+        if self._ledger.feed(entry.t, entry.dir, entry.event):
             self._changed = True
-            if not is_local:
+            if entry.dir != "local":
                 self._watch_money()
 
     def tick(self, now: float, *, last: bool = False) -> None:

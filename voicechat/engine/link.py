@@ -16,6 +16,7 @@ from voicechat import __version__
 from voicechat.core.user_events import EchoMode, UserAct
 from voicechat.core.view import TurnView, View
 from voicechat.insight.metrics.ledger import Figures
+from voicechat.journal.entry import Entry
 
 WishFrom = Literal["system", "settings", "remembered", "chosen"]
 """Who wished for a device: nobody; a flag, the environment or the configuration; a choice, earlier or in this talk."""
@@ -102,25 +103,6 @@ class DeviceSide(msgspec.Struct, frozen=True):
     """What following the system means now."""
 
 
-class EventRow(msgspec.Struct, frozen=True):
-    """One event that flowed. `payload` is its JSON with audio elided, bounded."""
-
-    seq: int
-    t: float
-    """Session time in seconds."""
-    dir: Literal["in", "out", "local"]
-    type: str
-    summary: str = ""
-    size: int = 0
-    payload: str = ""
-    refs: tuple[str, str, str] = ("", "", "")
-    """Response, item and call it belongs to; empty where it names none."""
-    tags: tuple[str, ...] = ()
-    """What the type alone does not say: `mine` (typed by the user), `unknown`, `harmless`, `audio`."""
-    added: float | None = None
-    """Seconds that a tap has kept it before it was passed on."""
-
-
 # engine -> client
 class EngineHello(msgspec.Struct, frozen=True, tag_field="kind", tag="hello"):
     version: int
@@ -151,7 +133,8 @@ class Turns(msgspec.Struct, frozen=True, tag_field="kind", tag="turns"):
 
 
 class Batch(msgspec.Struct, frozen=True, tag_field="kind", tag="batch"):
-    rows: tuple[EventRow, ...]
+    rows: tuple[Entry, ...]
+    """Sound elided, bounded."""
     dropped: int = 0
 
 
@@ -165,7 +148,7 @@ class Devices(msgspec.Struct, frozen=True, tag_field="kind", tag="devices"):
 
 
 class Evidence(msgspec.Struct, frozen=True):
-    """One event that a finding was seen in: `EventRow.seq`, its session time in seconds, and what it was."""
+    """One event that a finding was seen in: `Entry.seq`, its session time in seconds, and what it was."""
 
     seq: int
     t: float

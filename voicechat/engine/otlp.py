@@ -21,7 +21,7 @@ from voicechat.config.otlp import otlp_endpoint
 from voicechat.config.settings import Settings
 from voicechat.engine.problems import Problems
 from voicechat.insight.metrics.prices import read_prices
-from voicechat.journal.entry import Happening, in_session_time
+from voicechat.journal.entry import Entry
 from voicechat.journal.observers import Observers
 from voicechat.journal.spans import SessionSpans, Via, tracer_to
 
@@ -92,10 +92,8 @@ class SessionTrace:
         self.tick = observers.guarded(TRACES, self._tick)
         self.end = observers.guarded(TRACES, self._end)
 
-    def _watch(self, happening: Happening) -> None:
-        is_local = happening.dir == "local"
-        event = in_session_time(happening.event, self._started_at) if is_local else happening.event
-        self._spans.feed(happening.at - self._started_at, happening.dir, event)
+    def _watch(self, entry: Entry) -> None:
+        self._spans.feed(entry.t, entry.dir, entry.event)
 
     def _tick(self, now: float) -> None:
         self._spans.found(self._problems.findings)

@@ -46,7 +46,6 @@ from voicechat.engine.link import (
 from voicechat.errors import AudioDeviceError, EngineError, VoiceChatError
 from voicechat.exit_codes import ENGINE_DIED, exit_code
 from voicechat.heap import trim_regularly
-from voicechat.journal.entry import Happening, Watch
 from voicechat.tasks import is_send_after_close
 
 SLOW = 256 * 1024
@@ -224,8 +223,8 @@ def _wake(resting: asyncio.Future[None]) -> None:
         resting.set_result(None)
 
 
-def note_defect(watch: Watch, now: float, context: Mapping[str, Any]) -> None:
-    """An exception nobody expected: the log keeps its traceback, the event list its sentence, and the talk goes on.
+def defect_of(context: Mapping[str, Any]) -> dict[str, Any]:
+    """The local event of an exception nobody expected, whose traceback goes to the log; the talk goes on.
 
     No traceback for what a library still sent to a peer that is gone: the lost line is told by itself.
     """
@@ -233,7 +232,7 @@ def note_defect(watch: Watch, now: float, context: Mapping[str, Any]) -> None:
     if isinstance(error, BaseException) and not is_send_after_close(error):
         traceback.print_exception(error, file=sys.stderr)
     told = f"{type(error).__name__}: {error}" if error else str(context.get("message", ""))
-    watch(Happening(now, "local", {"type": "engine.defect", "message": told}))
+    return {"type": "engine.defect", "message": told}
 
 
 def frames(descriptor: int) -> Iterator[FromClient]:

@@ -13,7 +13,7 @@ from voicechat.engine.link import Evidence, Finding, FromEngine
 from voicechat.insight import records
 from voicechat.insight.records import Record, record_of
 from voicechat.insight.run import Diagnosis
-from voicechat.journal.entry import Happening
+from voicechat.journal.entry import Entry
 
 SILENCE = "audio.input.turn_detection.silence_duration_ms"
 MOST_WAITING = 20_000
@@ -21,13 +21,16 @@ MOST_WAITING = 20_000
 
 
 class Problems:
-    """`watch` every happening with its number in the event list, `tick` with each tick of the engine."""
+    """`watch` every entry, `tick` with each tick of the engine."""
 
-    def __init__(self, post: Callable[[FromEngine], None], diagnosis: Diagnosis | None = None) -> None:
+    def __init__(
+        self, post: Callable[[FromEngine], None], started_at: float = 0.0, diagnosis: Diagnosis | None = None
+    ) -> None:
+        """`started_at`: the zero of session time on the clock of `tick`."""
         self._post = post
         self._diagnosis = diagnosis or Diagnosis(is_ours=True)
         self._waiting: deque[Record] = deque(maxlen=MOST_WAITING)
-        self._started_at = 0.0
+        self._started_at = started_at
         self._judged: tuple[object, ...] = ()
         self.suggested: tuple[tuple[str, int, str], ...] = ()
         """Settings that would have served this talk better, as `SessionShown` has them."""
@@ -37,15 +40,11 @@ class Problems:
         """Everything found so far, in the order it was first seen."""
         return self._diagnosis.findings
 
-    def start_at(self, at: float) -> None:
-        """The moment that times count from, as in the event list."""
-        self._started_at = at
-
-    def watch(self, happening: Happening, seq: int) -> None:
+    def watch(self, entry: Entry) -> None:
         """Put one event aside, if the checks have any use for it. They judge what really crossed the wire."""
-        if "translated" in happening.tags:
+        if "translated" in entry.tags:
             return
-        record = record_of(seq, happening.at - self._started_at, happening.dir, happening.event)
+        record = record_of(entry.seq, entry.t, entry.dir, entry.event)
         if record.type in self._diagnosis.interest:
             self._waiting.append(record)
 

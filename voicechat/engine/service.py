@@ -36,13 +36,12 @@ from voicechat.engine.link import (
     Received,
     SoundFacts,
 )
-from voicechat.engine.pipe import TICK, PipeServer, note_defect
+from voicechat.engine.pipe import TICK, PipeServer, defect_of
 from voicechat.engine.ports import Line, ReceiveCounts
 from voicechat.engine.problems import Problems
 from voicechat.engine.showing import Showing
 from voicechat.engine.taping import Taping
 from voicechat.errors import AudioDeviceError
-from voicechat.journal.entry import Happening
 
 QUIET = -90.0
 """dBFS shown as no sound at all."""
@@ -181,7 +180,7 @@ class Service(PipeServer):
         self._audience.recent = lambda: log.recent
         settings = with_private(from_plain(hello.settings), os.environ)
         talk = Talk(settings, os.environ, shown=hello.turns)
-        problems, trace, exporter = Problems(self.post), None, None
+        problems, trace, exporter = Problems(self.post, talk.started_at), None, None
         if settings.otlp:
             from voicechat.engine.otlp import OtlpExporter  # most talks have none
 
@@ -190,14 +189,12 @@ class Service(PipeServer):
             trace = exporter.trace(talk.observers, problems, "talk", settings.provider, talk.started_at)
         if hello.muted:
             talk.session.tell(on.MuteChosen(True))
-        for part in (log, problems):
-            part.start_at(talk.started_at)
         talk.metrics.post = self.post
         self._talk = talk
         taping = self._taping = Taping(talk, self.post)
         observers = talk.observers
         observers.add("event list", log.watch)
-        observers.add(CHECKS, lambda happening: problems.watch(happening, log.newest))
+        observers.add(CHECKS, problems.watch)
         observers.add("recording", taping.watch)
         self._ticks = (
             observers.guarded(METRICS, lambda: talk.metrics.tick(talk.clock(), last=self._has_ended)),
@@ -219,11 +216,11 @@ class Service(PipeServer):
         observers.add("debug requests", debugger.watch)
         control = Control(lambda: self._seen(talk), talk.session.tell, self._audience, debugger.answer)
         if why := await control.open():
-            observers(Happening(talk.clock(), "local", {"type": "control.missing", "reason": why}))
+            observers(talk.clock(), "local", {"type": "control.missing", "reason": why})
         followers = observers.guarded("stream of `ctl events`", control.show)
         scene = TalkScene(talk)
         self._showing = Showing(scene, log, self.post, also=followers, suggested=lambda: problems.suggested)
-        self._loop.set_exception_handler(lambda loop, context: note_defect(observers, talk.clock(), context))
+        self._loop.set_exception_handler(lambda loop, context: observers(talk.clock(), "local", defect_of(context)))
         try:
             await self._go_on(talk, self._showing, lambda: self._outlives and debugger.idle_for() > hello.outlives)
         finally:

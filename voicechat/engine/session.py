@@ -30,7 +30,7 @@ from voicechat.core.state import Choices, Turn, Wishes
 from voicechat.core.step import next_deadline, overdue, step
 from voicechat.engine.ports import AudioPort, Line, LineListener, Secrets, Tell, ToolPort
 from voicechat.errors import ConfigError, SignallingError, VoiceChatError
-from voicechat.journal.entry import TRANSLATED, Happening, Watch
+from voicechat.journal.entry import TRANSLATED, Note
 from voicechat.protocol.codec import Decoded, decode_server, encode
 from voicechat.protocol.dialects import DialectName
 from voicechat.protocol.server_events import ServerEvent
@@ -64,7 +64,7 @@ class Performer:
         audio: AudioPort,
         open_line: OpenLine,
         tell: Tell,
-        watch: Watch,
+        note: Note,
         clock: Callable[[], float],
         wall: Callable[[], float] = time.time,
     ) -> None:
@@ -72,7 +72,7 @@ class Performer:
         self._audio = audio
         self._open_line = open_line
         self._tell = tell
-        self._watch = watch
+        self._note = note
         self._clock = clock
         self._wall = wall
         self._line: Line | None = None
@@ -125,7 +125,7 @@ class Performer:
             return
         if self._listener is not None and self._listener.translates:
             tags += TRANSLATED
-        self._watch(Happening(self._clock(), "out", msgspec.json.decode(text), size=len(text.encode()), tags=tags))
+        self._note(self._clock(), "out", msgspec.json.decode(text), size=len(text.encode()), tags=tags)
 
     def _refused(self, kind: str, reason: str, event_id: str) -> None:
         self._tell(on.SendRefused(self._number, kind, reason, event_id))
@@ -140,7 +140,7 @@ class Performer:
         number = effect.connection
         if self.secrets is not None:
             effect = structs.replace(effect, session=self.secrets.revealed_session(effect.session))
-        listener = self._listener = Listener(number, self._tell, self._watch, self._clock, self.redact)
+        listener = self._listener = Listener(number, self._tell, self._note, self._clock, self.redact)
         try:
             line, opened = await self._open_line(effect, listener, self._tell_if_current(number))
         except SignallingError as error:
@@ -236,11 +236,11 @@ class Listener:
     """
 
     def __init__(
-        self, number: int, tell: Tell, watch: Watch, clock: Callable[[], float], redact: Callable[[str], str]
+        self, number: int, tell: Tell, note: Note, clock: Callable[[], float], redact: Callable[[str], str]
     ) -> None:
         self._number = number
         self._tell = tell
-        self._watch = watch
+        self._note = note
         self._clock = clock
         self._redact = redact
         self._waiting: list[Callable[[], None]] | None = []
@@ -271,7 +271,7 @@ class Listener:
         shown = decoded.raw if decoded.raw is not None else {"type": "malformed", "reason": str(decoded.event)}
         self._tell(on.Received(self._number, decoded.event, notes, decoded.raw if translated else None))
         tags = TRANSLATED if translated else ()
-        self._watch(Happening(self._clock(), "in", shown, size=decoded.size, notes=notes, tags=tags))
+        self._note(self._clock(), "in", shown, size=decoded.size, notes=notes, tags=tags)
 
     def on_received(self, text: str) -> None:
         """What really came, where it was translated: shown as it is, and told to nobody."""
@@ -280,7 +280,7 @@ class Listener:
             return
         decoded = decode_redacted(text, self._redact)
         shown = decoded.raw if decoded.raw is not None else {"type": "malformed", "reason": str(decoded.event)}
-        self._watch(Happening(self._clock(), "in", shown, size=decoded.size))
+        self._note(self._clock(), "in", shown, size=decoded.size)
 
     def _has_to_wait(self, report: Callable[[], None]) -> bool:
         """Whether the line is not known to be open yet; then `report` is kept until it is."""
@@ -307,7 +307,7 @@ class Listener:
         self._tell(on.PlaybackMoved(self._number, item_id, seconds, at, moving))
 
     def on_sent(self, text: str) -> None:
-        self._watch(Happening(self._clock(), "out", msgspec.json.decode(text), size=len(text)))
+        self._note(self._clock(), "out", msgspec.json.decode(text), size=len(text))
 
     def on_noted(self, text: str, code: str) -> None:
         self._tell(on.LineNoted(self._number, text, code))
@@ -352,7 +352,7 @@ class Session:
         audio: AudioPort,
         open_line: OpenLine,
         clock: Callable[[], float],
-        watch: Watch = lambda happening: None,
+        note: Note,
         turns: tuple[Turn, ...] = (),
     ) -> None:
         """`turns`: of an earlier talk, from which this one goes on."""
@@ -363,7 +363,7 @@ class Session:
         """Called on the loop after each step that changed the state."""
         self.record: Callable[[float, Event, tuple[Effect, ...]], None] | None = None
         """Told of each input of the core with its moment, and of what was decided, before it is carried out."""
-        self._watch = watch
+        self._note = note
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
@@ -373,7 +373,7 @@ class Session:
         self._is_closed = False
         self._stuck: tuple[str, ...] = ()
         """The rules whose deadline was last found to have passed without effect."""
-        self._performer = Performer(audio, open_line, self.tell, watch, clock)
+        self._performer = Performer(audio, open_line, self.tell, note, clock)
 
     @property
     def performer(self) -> Performer:
@@ -399,26 +399,26 @@ class Session:
         before = self.state
         result = step(before, event, now, self.policy)
         self.state = result.state
-        self._note(event, now)
+        self._tell_of(event, now)
         if self.record is not None:
             self.record(now, event, result.effects)
         for announcement in result.announced:
-            self._note(announcement, now)
+            self._tell_of(announcement, now)
         self._performer.dialect = result.state.configuration.dialect
         for effect in result.effects:
             local = described(effect)
             if local is not None:
-                self._watch(Happening(now, "local", local))
+                self._note(now, "local", local)
             self._performer.perform(effect)
         if result.state is not before:
             self.on_change()
         has_changed = result.state is not before or bool(result.effects)
         self._arm(now, is_stuck=isinstance(event, TimePassed) and not has_changed)
 
-    def _note(self, event: AnyEvent, now: float) -> None:
+    def _tell_of(self, event: AnyEvent, now: float) -> None:
         local = described(event)
         if local is not None:
-            self._watch(Happening(now, "local", local))
+            self._note(now, "local", local)
 
     def _arm(self, now: float, *, is_stuck: bool) -> None:
         """One timer, at the earliest deadline any rule derives from the facts. One that runs out before is kept: a
@@ -454,4 +454,4 @@ class Session:
         if rules != self._stuck:
             self._stuck = rules
             message = f"the deadline of {', '.join(rules)} has passed and changes nothing"
-            self._watch(Happening(now, "local", {"type": "engine.defect", "message": message}))
+            self._note(now, "local", {"type": "engine.defect", "message": message})

@@ -13,17 +13,8 @@ from voicechat.core.rules.wanted import turn_detection, wanted_session, wished_d
 from voicechat.core.state import Change, State
 from voicechat.core.view import TurnView, counts_anew
 from voicechat.core.viewing import turn_views, view
-from voicechat.engine.link import (
-    Batch,
-    Devices,
-    EventRow,
-    FromEngine,
-    Meters,
-    SessionShown,
-    Snapshot,
-    SoundFacts,
-    Turns,
-)
+from voicechat.engine.link import Batch, Devices, FromEngine, Meters, SessionShown, Snapshot, SoundFacts, Turns
+from voicechat.journal.entry import Entry
 from voicechat.protocol.session_dialects import get_path, set_path
 
 _LEFT_OUT = ("tools", "client_secret")
@@ -145,7 +136,7 @@ class Showing:
         log: Rows,
         post: Callable[[FromEngine], None],
         *,
-        also: Callable[[tuple[EventRow, ...]], None] = lambda rows: None,
+        also: Callable[[tuple[Entry, ...]], None] = lambda rows: None,
         suggested: Callable[[], tuple[tuple[str, int, str], ...]] = lambda: (),
     ) -> None:
         """`also` gets the events of each tick, for whoever follows them without a screen; `suggested`: settings that

@@ -14,7 +14,7 @@ from voicechat.core.events import SoundNoted
 from voicechat.engine.assemble import Talk
 from voicechat.engine.link import TapeShown
 from voicechat.errors import TapeError
-from voicechat.journal.entry import Happening
+from voicechat.journal.entry import Entry
 from voicechat.journal.lines import Start
 from voicechat.journal.recorder import Recorder, TapeWish
 from voicechat.journal.tapes import DAY, Limits
@@ -33,7 +33,7 @@ class Taping:
         """`post` reaches the screens."""
         self._post = post
         self._talk = talk
-        self._tell = talk.observers
+        self._observers = talk.observers
         self._loop = asyncio.get_running_loop()
         self._recorder: Recorder | None = None
         self._began = talk.session.state
@@ -66,7 +66,7 @@ class Taping:
         if recorder.sound is not None:
             talk.path.played = self._guarded(recorder, recorder.sound.played)
             talk.lines.sent = self._guarded(recorder, recorder.sound.sent)
-        self._tell(Happening(talk.clock(), "local", {"type": "tape.began", "folder": str(recorder.folder)}))
+        self._observers(talk.clock(), "local", {"type": "tape.began", "folder": str(recorder.folder)})
         self._post(TapeShown(str(recorder.folder), settings.redact))
         how = "without its words" if settings.redact else "from here on" if start is None else "from its start"
         self._note(f"This talk is recorded {how}, in {recorder.folder}.", "info", "tape_began")
@@ -87,14 +87,14 @@ class Taping:
             return error.message
         return ""
 
-    def watch(self, happening: Happening) -> None:
-        if self._recorder is not None and "translated" not in happening.tags:
-            self._guarded(self._recorder, self._recorder.watch)(happening)
+    def watch(self, entry: Entry) -> None:
+        if self._recorder is not None and "translated" not in entry.tags:
+            self._guarded(self._recorder, self._recorder.watch)(entry)
 
     def end(self) -> None:
         """Put what is left on the disk, before anything else happens."""
         if self._recorder is not None and not self._taken_off().close():
-            self._tell(Happening(self._talk.clock(), "local", {"type": "tape.stopped", "reason": TOO_SLOW}))
+            self._observers(self._talk.clock(), "local", {"type": "tape.stopped", "reason": TOO_SLOW})
 
     def _taken_off(self) -> Recorder:
         """The tape that was being made; nothing goes on it any more."""
@@ -136,7 +136,7 @@ class Taping:
         if recorder is not self._recorder:
             return
         self._loop.run_in_executor(None, self._taken_off().close)
-        self._tell(Happening(self._talk.clock(), "local", {"type": "tape.stopped", "reason": reason}))
+        self._observers(self._talk.clock(), "local", {"type": "tape.stopped", "reason": reason})
         self._note(f"The tape has ended, the talk goes on: {reason}. What was recorded is in {recorder.folder}.")
 
     def _note(self, text: str, level: Literal["info", "warning"] = "warning", code: str = "tape_stopped") -> None:

@@ -21,7 +21,7 @@ from voicechat.journal.recorder import what_made_it
 from voicechat.journal.redaction import RedactedSource, redacted, without_secrets
 from voicechat.journal.secrets_scan import leaks, scrubbed
 from voicechat.journal.source import open_source
-from voicechat.journal.tape import ABOUT_FILE, AUDIO_FILE, EVENTS_FILE, Entry
+from voicechat.journal.tape import ABOUT_FILE, AUDIO_FILE, EVENTS_FILE, TapeLine
 
 PACKAGES = ("textual", "aiortc", "av", "numpy", "sounddevice", "msgspec", "aiohttp", "onnxruntime")
 LAST_LINES = 300
@@ -114,7 +114,7 @@ def _tape(source: RedactedSource) -> str:
     return "".join(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n" for line in lines)
 
 
-def _line(entry: Entry) -> dict[str, Any]:
+def _line(entry: TapeLine) -> dict[str, Any]:
     """As the recorder writes it."""
     at = {} if entry.at is None else {"at": entry.at}
     direction = {"dir": entry.dir} if entry.kind == "event" else {}

@@ -20,6 +20,7 @@ import msgspec
 from rich.cells import cell_len
 
 from voicechat.insight.metrics.turns import TurnNumbers
+from voicechat.journal.entry import refs_of
 from voicechat.journal.page import title_of
 from voicechat.journal.past_talk import NOTHING, PastTalk, TranscriptLine, clock
 from voicechat.journal.redaction import SECRET
@@ -80,7 +81,7 @@ def _give_events(talk: PastTalk, made: list[Exchange]) -> None:
         owner |= {id: place for line in exchange.lines for id in (line.item_id, line.response_id) if id}
     starts = [exchange.t - EARLY for exchange in made]
     for row in talk.rows:
-        ids = [id for id in row.refs if id]
+        ids = [id for id in refs_of(row.event) if id]
         known = next((owner[id] for id in ids if id in owner), None)
         place = max(0, bisect_right(starts, row.t) - 1) if known is None else known
         for id in ids:

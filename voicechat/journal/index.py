@@ -23,14 +23,14 @@ from voicechat.core.step import step
 from voicechat.core.viewing import mic_view
 from voicechat.engine.eventlog import row_of
 from voicechat.engine.figures import Bookkeeper
-from voicechat.engine.link import EventRow, Finding, FromEngine, MicSpan, Numbers
+from voicechat.engine.link import Finding, FromEngine, MicSpan, Numbers
 from voicechat.engine.problems import Problems
 from voicechat.errors import TapeError
-from voicechat.journal.entry import Happening
+from voicechat.journal.entry import Entry
 from voicechat.journal.observers import Observers
 from voicechat.journal.rerun import Past, walk
 from voicechat.journal.source import Source
-from voicechat.journal.tape import Entry
+from voicechat.journal.tape import TapeLine
 
 EVERY = 64
 """Inputs between two kept states: a seek runs at most so many steps (about 5 ms)."""
@@ -56,7 +56,7 @@ class Film:
     def __init__(self, source: Source, settings: Settings) -> None:
         self.source = source
         self.length = source.length
-        self.rows: list[EventRow] = []
+        self.rows: list[Entry] = []
         self.row_times: list[float] = []
         self.mic: list[MicSpan] = []
         self.findings: list[tuple[float, Finding]] = []
@@ -68,7 +68,7 @@ class Film:
         """Why the rest of the tape cannot be shown; empty: it can."""
         self.zero = 0.0
         """The core's clock at session time 0."""
-        self._walk: Iterator[tuple[Entry, Past | None]] = walk(source.head, source.entries())
+        self._walk: Iterator[tuple[TapeLine, Past | None]] = walk(source.head, source.entries())
         self._inputs: list[tuple[float, Event]] = []
         self._times: list[float] = []
         self._kept: list[State] = []
@@ -147,7 +147,7 @@ class Film:
     def _first(self) -> State:
         return self._kept[0] if self._kept else State()
 
-    def _take_line(self, entry: Entry, past: Past | None) -> None:
+    def _take_line(self, entry: TapeLine, past: Past | None) -> None:
         t = max(self.developed, entry.t)  # whoever wrote the log may have let time run back
         self._look_until(t)
         if entry.kind == "event":
@@ -157,15 +157,16 @@ class Film:
         self.developed = t
         self._line = entry.line
 
-    def _take_event(self, entry: Entry, t: float) -> None:
-        happening = Happening(t, entry.dir, entry.data, size_of(entry.data) if entry.dir != "local" else 0)
-        self._list(happening)
-        self._check(happening, len(self.rows) - 1)
-        self._count(happening)
+    def _take_event(self, line: TapeLine, t: float) -> None:
+        size = size_of(line.data) if line.dir != "local" else 0
+        entry = Entry(len(self.rows), round(t, 6), line.dir, line.data, size)
+        self._list(entry)
+        self._check(entry)
+        self._count(entry)
 
-    def _list_event(self, happening: Happening) -> None:
-        self.rows.append(row_of(happening, len(self.rows), 0.0))
-        self.row_times.append(happening.at)
+    def _list_event(self, entry: Entry) -> None:
+        self.rows.append(row_of(entry))
+        self.row_times.append(entry.t)
 
     def _observer_stopped(self, name: str) -> None:
         self.problem = self.problem or f"the {name} stopped after an error"

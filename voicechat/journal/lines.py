@@ -30,7 +30,7 @@ from voicechat.core.policy import TurnPolicy
 from voicechat.core.remembering import begun
 from voicechat.core.state import Choices, State, Turn, Wishes
 from voicechat.errors import TapeError
-from voicechat.journal.entry import Happening, in_session_time
+from voicechat.journal.entry import Entry
 from voicechat.protocol.client_events import CLIENT_EVENTS
 from voicechat.protocol.codec import decode_server
 from voicechat.protocol.wire import MalformedFrame, WireEvent, number_within
@@ -87,13 +87,12 @@ def first_line(started_at: str, start: Start | None, about: Mapping[str, Any]) -
     return {"tape": VERSION, "started_at": started_at, **about, **began}
 
 
-def happening_line(happening: Happening, started_at: float) -> dict[str, Any]:
-    """A wire event or a local one; `started_at` is the zero of session time on the session's clock."""
-    is_ours = happening.dir == "local"
-    event = in_session_time(happening.event, started_at) if is_ours else without_audio(happening.event)
-    line: dict[str, Any] = {"t": round(happening.at - started_at, 6), "dir": happening.dir, "event": event}
-    if happening.notes:
-        line["notes"] = list(happening.notes)
+def event_line(entry: Entry) -> dict[str, Any]:
+    """A wire event or a local one."""
+    event = entry.event if entry.dir == "local" else without_audio(entry.event)
+    line: dict[str, Any] = {"t": entry.t, "dir": entry.dir, "event": event}
+    if entry.notes:
+        line["notes"] = list(entry.notes)
     return line
 
 

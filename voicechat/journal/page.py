@@ -15,11 +15,14 @@ from datetime import datetime
 from importlib.resources import files
 from typing import Any
 
+import msgspec
+
 from voicechat import __version__
 from voicechat.core.tool_turns import ARROW
-from voicechat.engine.link import EventRow, Finding
+from voicechat.engine.link import Finding
 from voicechat.insight.metrics.prices import Cost
 from voicechat.insight.metrics.turns import TurnNumbers
+from voicechat.journal.entry import Entry, refs_of, summary_of
 from voicechat.journal.export_sound import OPUS_BITS, Levels, as_opus, levels
 from voicechat.journal.markup import Markup, data_block, document, el, joined
 from voicechat.journal.page_timeline import lane_names, timeline
@@ -221,8 +224,8 @@ class Run:
     The list of events for the page: runs of pieces joined to one row, bounded, with everything a filter asks for.
     """
 
-    first: EventRow
-    last: EventRow
+    first: Entry
+    last: Entry
     count: int = 1
     pieces: list[str] = field(default_factory=list)
 
@@ -234,22 +237,28 @@ def events_of(talk: PastTalk) -> tuple[list[list[Any]], int]:
         last = runs[-1] if runs else None
         if last is not None and _goes_on(last, row):
             last.last, last.count = row, last.count + 1
-            last.pieces.append(row.summary)
+            last.pieces.append(summary_of(row))
         else:
-            runs.append(Run(row, row, 1, [row.summary]))
+            runs.append(Run(row, row, 1, [summary_of(row)]))
     room = MOST_PAYLOAD
     told: list[list[Any]] = []
     for run in runs[:MOST_ROWS]:
-        payload = run.first.payload if run.count == 1 and len(run.first.payload) <= room else ""
+        payload = msgspec.json.encode(run.first.event).decode() if run.count == 1 else ""
+        payload = payload if len(payload) <= room else ""
         room -= len(payload)
         told.append(_row(run, payload))
     return told, len(runs) - len(told)
 
 
-def _goes_on(run: Run, row: EventRow) -> bool:
+def _goes_on(run: Run, row: Entry) -> bool:
     """A piece of the same thing as the one before."""
     is_piece = row.type.endswith(".delta") or row.type == "input_audio_buffer.append"
-    return is_piece and row.type == run.first.type and row.dir == run.first.dir and row.refs == run.first.refs
+    return (
+        is_piece
+        and row.type == run.first.type
+        and row.dir == run.first.dir
+        and refs_of(row.event) == refs_of(run.first.event)
+    )
 
 
 def _row(run: Run, payload: str) -> list[Any]:
@@ -261,7 +270,7 @@ def _row(run: Run, payload: str) -> list[Any]:
         round(row.t, 3),
         row.dir,
         show(row.type),
-        show(joined if run.count > 1 else row.summary),
+        show(joined if run.count > 1 else summary_of(row)),
         run.count,
         " ".join(row.tags),
         escaped(payload),

@@ -19,9 +19,10 @@ from voicechat.config.settings import Settings
 from voicechat.core.policy import TurnPolicy
 from voicechat.core.state import State, Turn
 from voicechat.core.viewing import split
-from voicechat.engine.link import EventRow, Finding
+from voicechat.engine.link import Finding
 from voicechat.errors import require_extra
 from voicechat.insight.metrics.ledger import Figures
+from voicechat.journal.entry import Entry
 from voicechat.journal.index import Film
 from voicechat.journal.redaction import ABOUT_TAPE, RedactedSource
 from voicechat.journal.rerun import last_state
@@ -233,7 +234,7 @@ class PastTalk:
 
     source: Source
     transcript: Transcript
-    rows: tuple[EventRow, ...]
+    rows: tuple[Entry, ...]
     """Every event, as the event list shows it; a row's `seq` is its place."""
     history: History
     """The lanes of the timeline, without levels."""

@@ -17,8 +17,8 @@ from voicechat import __version__
 from voicechat.core.effects import Effect
 from voicechat.core.events import Event
 from voicechat.errors import TapeError
-from voicechat.journal.entry import Happening
-from voicechat.journal.lines import Start, effect_line, first_line, happening_line, input_line
+from voicechat.journal.entry import Entry
+from voicechat.journal.lines import Start, effect_line, event_line, first_line, input_line
 from voicechat.journal.redact import concealer, redacted
 from voicechat.journal.sound_file import SoundFile
 from voicechat.journal.tape import ABOUT_FILE, AUDIO_FILE, ENDED, EVENTS_FILE
@@ -37,7 +37,7 @@ class TapeWish:
 
 
 class Recorder:
-    """`watch` gets every happening, `record` every input of the core with what was decided upon it; `sound`, if it is
+    """`watch` gets every entry, `record` every input of the core with what was decided upon it; `sound`, if it is
     recorded, what was sent and what was played."""
 
     def __init__(
@@ -81,9 +81,9 @@ class Recorder:
         self._write(first_line(now.isoformat(timespec="milliseconds"), start, head))
         self._thread = TapeThread(files, on_stop)
 
-    def watch(self, happening: Happening) -> None:
+    def watch(self, entry: Entry) -> None:
         """A wire event or a local one."""
-        self._write(happening_line(happening, self._started_at))
+        self._write(event_line(entry))
 
     def record(self, now: float, event: Event, effects: tuple[Effect, ...]) -> None:
         """An input of the core, and what it decided."""
@@ -94,8 +94,8 @@ class Recorder:
 
     def close(self) -> bool:
         """The tape is whole and on the disk afterwards; False if the disk did not take it in time."""
-        now = self._clock()
-        self._write(happening_line(Happening(now, "local", {"type": ENDED}), self._started_at))
+        t = round(self._clock() - self._started_at, 6)
+        self._write({"t": t, "dir": "local", "event": {"type": ENDED}})
         return self._thread.close()
 
     def _write(self, line: Mapping[str, Any]) -> None:

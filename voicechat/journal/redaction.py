@@ -13,7 +13,7 @@ from typing import Any
 
 from voicechat.journal.redact import masked
 from voicechat.journal.source import Source
-from voicechat.journal.tape import Entry
+from voicechat.journal.tape import TapeLine
 
 KEPT = frozenset(
     "type type_ object id status model voice role code param format language dialect provider transport tries asks "
@@ -47,7 +47,7 @@ class RedactedSource(Source):
         audio = source.audio_file if words else None
         return cls(source.name, head, source.length, source.file, audio, source.foreign, words)
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self) -> Iterator[TapeLine]:
         made = without_secrets if self.has_words else redacted
         return (replace(entry, data=made(entry.data)) for entry in Source.entries(self))
 

@@ -27,7 +27,6 @@ from voicechat.engine.link import (
     Batch,
     Devices,
     EngineHello,
-    EventRow,
     Finding,
     FromEngine,
     Goodbye,
@@ -40,6 +39,7 @@ from voicechat.engine.link import (
 )
 from voicechat.engine.showing import Showing
 from voicechat.exit_codes import ENGINE_DIED
+from voicechat.journal.entry import Entry
 from voicechat.journal.index import Film
 from voicechat.journal.source import Source
 from voicechat.journal.speaker import Speaker
@@ -103,7 +103,7 @@ class TapeRows:
 
     def take(self) -> Batch | None:
         """The next rows; None when all are told."""
-        rows: list[EventRow] = self._film.rows[self._told : min(self.until, self._told + MOST_ROWS)]
+        rows: list[Entry] = self._film.rows[self._told : min(self.until, self._told + MOST_ROWS)]
         self._told += len(rows)
         return Batch(tuple(rows)) if rows else None
 

@@ -31,7 +31,7 @@ from voicechat.journal.lines import (
     start_of,
 )
 from voicechat.journal.redact import concealer, redacted
-from voicechat.journal.tape import Entry, Tape
+from voicechat.journal.tape import Tape, TapeLine
 
 conceal = concealer(tuple)
 """What looks like a key is on no tape; a key that was known by its value is not in what the core was told either."""
@@ -86,9 +86,9 @@ def check(tape: Tape) -> Checked:
     return Checked(inputs, effects, None, False)
 
 
-def steps(tape: Tape, wires: deque[dict[str, Any]]) -> Iterator[tuple[Entry, tuple[dict[str, Any], ...], bool]]:
+def steps(tape: Tape, wires: deque[dict[str, Any]]) -> Iterator[tuple[TapeLine, tuple[dict[str, Any], ...], bool]]:
     """(input, the effects recorded upon it, whether it is the last); server events are put into `wires` on the way."""
-    taken: Entry | None = None
+    taken: TapeLine | None = None
     effects: list[dict[str, Any]] = []
     for entry in tape.entries():
         if entry.kind == "event":
@@ -143,12 +143,12 @@ def last_state(tape: Tape) -> Past | None:
     return last[0] if last else None
 
 
-def walk(head: Mapping[str, Any], entries: Iterable[Entry]) -> Iterator[tuple[Entry, Past | None]]:
+def walk(head: Mapping[str, Any], entries: Iterable[TapeLine]) -> Iterator[tuple[TapeLine, Past | None]]:
     """Every line, and with an input the state it led to. Raises TapeError as `rerun` does."""
     return _as_it_was(entries, start_of(head)) if "start" in head else _by_the_wire(entries)
 
 
-def _as_it_was(entries: Iterable[Entry], start: Start) -> Iterator[tuple[Entry, Past | None]]:
+def _as_it_was(entries: Iterable[TapeLine], start: Start) -> Iterator[tuple[TapeLine, Past | None]]:
     state = start.state()
     wires: deque[dict[str, Any]] = deque()
     for entry in entries:
@@ -163,7 +163,7 @@ def _as_it_was(entries: Iterable[Entry], start: Start) -> Iterator[tuple[Entry, 
         yield entry, past
 
 
-def _by_the_wire(entries: Iterable[Entry]) -> Iterator[tuple[Entry, Past | None]]:
+def _by_the_wire(entries: Iterable[TapeLine]) -> Iterator[tuple[TapeLine, Past | None]]:
     policy = TurnPolicy()
     state = State()
     opening: list[Event] = [ConnectWanted(), LineOpened(1, configured=True)]

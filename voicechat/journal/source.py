@@ -12,7 +12,7 @@ from typing import Any
 
 from voicechat.errors import TapeError
 from voicechat.insight.readers.log import Reading, read_log
-from voicechat.journal.tape import EVENTS_FILE, Entry, entry_of, read_tape
+from voicechat.journal.tape import EVENTS_FILE, TapeLine, entry_of, read_tape
 
 TAIL = 64 * 1024
 """Bytes at the end of a tape in which its last time is looked for."""
@@ -31,10 +31,10 @@ class Source:
     length: float
     file: Path
     audio_file: Path | None = None
-    foreign: tuple[Entry, ...] = ()
+    foreign: tuple[TapeLine, ...] = ()
     """The events of a log that is no tape."""
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self) -> Iterator[TapeLine]:
         """Every line, in order. Raises TapeError if the file is gone."""
         return iter(self.foreign) if self.foreign else read_tape(self.file).entries()
 
@@ -80,7 +80,7 @@ def last_time(file: Path) -> float:
     return last
 
 
-def foreign_events(file: Path) -> tuple[Entry, ...]:
+def foreign_events(file: Path) -> tuple[TapeLine, ...]:
     """The events of somebody's log with times that never run back; empty where there are none."""
     try:
         with file.open("rb") as stream:
@@ -88,9 +88,9 @@ def foreign_events(file: Path) -> tuple[Entry, ...]:
     except OSError as error:
         raise TapeError(f"cannot read {file}: {error.strerror}", hint="give the folder of a tape, or a log") from error
     reading = Reading()
-    made: list[Entry] = []
+    made: list[TapeLine] = []
     t = 0.0
     for record in read_log(io.BytesIO(raw), reading):
         t = max(t, record.t) if record.t is not None else t + STEP
-        made.append(Entry(reading.line_of(record.seq), t, "event", record.dir, dict(record.event)))
+        made.append(TapeLine(reading.line_of(record.seq), t, "event", record.dir, dict(record.event)))
     return tuple(made)

@@ -28,7 +28,7 @@ _decoder = msgspec.json.Decoder(dict[str, Any])
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class TapeLine:
     """One line of a tape."""
 
     line: int
@@ -67,7 +67,7 @@ class Tape:
         said = self.head.get("started_at")
         return said if isinstance(said, str) else ""
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self) -> Iterator[TapeLine]:
         """Every line after the first that can be read, in order. Raises TapeError if the file is gone."""
         for number, told in read_lines(self.events_file):
             if number > 1 and (entry := entry_of(number, told)) is not None:
@@ -104,7 +104,7 @@ def read_lines(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         raise TapeError(f"cannot read {file}: {error.strerror}", hint="is this the folder of a tape?") from error
 
 
-def entry_of(number: int, told: dict[str, Any]) -> Entry | None:
+def entry_of(number: int, told: dict[str, Any]) -> TapeLine | None:
     """One line, or None for one of a kind that this version does not know."""
     seconds = number_within(told.get("t"), 0.0, LONGEST_SESSION) or 0.0
     moment = number_within(told.get("at"), -1e12, 1e12)
@@ -113,5 +113,5 @@ def entry_of(number: int, told: dict[str, Any]) -> Entry | None:
         if isinstance(data, dict):
             said = told.get("dir")
             direction = said if said in ("in", "out") else "local"
-            return Entry(number, seconds, kind, direction, data, moment)  # type: ignore[arg-type]  # checked here
+            return TapeLine(number, seconds, kind, direction, data, moment)  # type: ignore[arg-type]  # checked here
     return None

@@ -14,13 +14,14 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Literal
+from typing import Literal
 
 from voicechat.core.view import TurnView, View
-from voicechat.engine.link import Batch, EventRow, Finding, FromEngine, Numbers, Snapshot, Turns
+from voicechat.engine.link import Batch, Finding, FromEngine, Numbers, Snapshot, Turns
 from voicechat.insight import records
 from voicechat.insight.metrics.turns import TurnNumbers
 from voicechat.insight.two_tracks import TurnTaking
+from voicechat.journal.entry import Entry, refs_of, summary_of
 from voicechat.local_server.brain.numbers import with_digits
 from voicechat.scripting.model import (
     ANSWER_AUDIBLE,
@@ -71,7 +72,7 @@ class TalkObserver:
     """Give it every message of the engine."""
 
     def __init__(self) -> None:
-        self.events: list[EventRow] = []
+        self.events: list[Entry] = []
         self.answers: list[ResponseTimes] = []
         self.view: View | None = None
         self.findings: dict[str, Finding] = {}
@@ -121,24 +122,24 @@ class TalkObserver:
         """Entries of the transcript that are there since then."""
         return tuple(turn for turn in self.turns if self._seen_at[turn.key] >= at)
 
-    def since(self, at: float) -> Iterator[EventRow]:
+    def since(self, at: float) -> Iterator[Entry]:
         """Events from then on, in the order they flowed."""
         # Moments of the sound are told a little late, so the list is not quite in the order of their times.
         first = bisect_left(self.events, at - OUT_OF_ORDER, key=lambda row: row.t)
         return (row for row in islice(self.events, first, None) if row.t >= at)
 
-    def find(self, wanted: EventPattern, since: float, *, again: bool = False) -> EventRow | None:
+    def find(self, wanted: EventPattern, since: float, *, again: bool = False) -> Entry | None:
         """The first such event since then. It is found once only, unless `again`."""
         for row in self._moments(wanted.type, since):
             if (again or row.seq not in self._taken) and fits(row, wanted):
                 return row
         return None
 
-    def use_up(self, row: EventRow) -> None:
+    def use_up(self, row: Entry) -> None:
         """No later wait is for this one."""
         self._taken.add(row.seq)
 
-    def _moments(self, type: str, since: float) -> Iterator[EventRow]:
+    def _moments(self, type: str, since: float) -> Iterator[Entry]:
         if type not in (ANSWER_AUDIBLE, ANSWER_ENDED):
             yield from (row for row in self.since(since) if row.type == type)
             return
@@ -147,14 +148,13 @@ class TalkObserver:
             at = answer.audible_at if type == ANSWER_AUDIBLE else answer.ended_at
             if at is not None and answer.created_at >= since:
                 seq = -2 * place - (1 if type == ANSWER_AUDIBLE else 2)
-                payload = json.dumps({"type": type, "status": answer.status, "response_id": answer.id})
-                yield EventRow(seq, at, "local", type, payload=payload)
+                yield Entry(seq, at, "local", {"type": type, "status": answer.status, "response_id": answer.id})
 
     def _learn_time(self, t: float, arrived: float) -> None:
         if self._offset is None or arrived - t < self._offset:
             self._offset = arrived - t
 
-    def _see(self, row: EventRow) -> None:
+    def _see(self, row: Entry) -> None:
         self.events.append(row)
         match row.type:
             case "response.created" if row.dir == "in":
@@ -169,13 +169,13 @@ class TalkObserver:
             case "playback.flushed":
                 self._drop_unheard(row.t)
             case "tape.began":
-                self.tape = str(payload_of(row).get("folder", ""))
+                self.tape = str(row.event.get("folder", ""))
             case name if name in FIRST_WORDS or name in SPOKEN_WORDS:
                 self._hear_words(row, is_text=name in FIRST_WORDS)
 
-    def _create(self, row: EventRow) -> None:
+    def _create(self, row: Entry) -> None:
         before = self.answers[-1] if self.answers else None
-        answer = ResponseTimes(row.refs[0], row.t)
+        answer = ResponseTimes(refs_of(row.event)[0], row.t)
         self.answers.append(answer)
         early = self._sounds_since is not None and row.t - self._sounds_since <= EARLY
         if early and (before is None or before.ended_at is not None):
@@ -196,19 +196,19 @@ class TalkObserver:
             if answer.done_at is not None and answer.audible_at is None and answer.ended_at is None:
                 answer.ended_at = at
 
-    def _hear_words(self, row: EventRow, *, is_text: bool) -> None:
+    def _hear_words(self, row: Entry, *, is_text: bool) -> None:
         for answer in reversed(self.answers):
-            if answer.id == row.refs[0]:
+            if answer.id == refs_of(row.event)[0]:
                 answer.has_words = True
                 if is_text and answer.audible_at is None:
                     answer.audible_at = row.t
                 return
 
-    def _finish(self, row: EventRow) -> None:
+    def _finish(self, row: Entry) -> None:
         for answer in reversed(self.answers):
-            if answer.id == row.refs[0]:
+            if answer.id == refs_of(row.event)[0]:
                 answer.done_at = row.t
-                response = payload_of(row).get("response")
+                response = row.event.get("response")
                 answer.status = str(response.get("status", "")) if isinstance(response, dict) else ""
                 return
 
@@ -219,22 +219,13 @@ class TalkObserver:
                     answer.ended_at = t
 
 
-def payload_of(row: EventRow) -> dict[str, Any]:
-    """The event itself; long texts in it are cut."""
-    try:
-        event = json.loads(row.payload or "{}")
-    except ValueError:
-        return {}
-    return event if isinstance(event, dict) else {}
-
-
-def fits(row: EventRow, wanted: EventPattern) -> bool:
+def fits(row: Entry, wanted: EventPattern) -> bool:
     """Whether an event has the fields that are asked for."""
     if row.type != wanted.type:
         return False
     if not wanted.where:
         return True
-    event = payload_of(row)
+    event = row.event
     return all(value_at(event, path) == value for path, value in wanted.where.items())
 
 
@@ -406,7 +397,7 @@ def _events(expected: Expectation, seen: TalkObserver, since: float) -> Verdict:
 def _no_events(expected: Expectation, seen: TalkObserver, since: float) -> Verdict:
     for row in seen.since(since):
         if row.type in expected.value:
-            return Verdict("broken", f"{row.type} at {row.t:.3f} s: {row.summary}")
+            return Verdict("broken", f"{row.type} at {row.t:.3f} s: {summary_of(row)}")
     return Verdict("held")
 
 
@@ -431,7 +422,7 @@ def _is_since(evidence: tuple[object, ...], since: float) -> bool:
 def _tool(expected: Expectation, seen: TalkObserver, since: float) -> Verdict:
     calls: list[str] = []
     for row in seen.since(since):
-        item = payload_of(row).get("item") if row.type == "response.output_item.done" else None
+        item = row.event.get("item") if row.type == "response.output_item.done" else None
         if not isinstance(item, dict) or item.get("type") not in ("function_call", "mcp_call"):
             continue
         args = _arguments(item.get("arguments"))

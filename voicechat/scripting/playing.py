@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from voicechat.core.user_events import SpeechGiven, TalkPressed, TalkReleased, UserAct
-from voicechat.engine.link import EventRow
+from voicechat.journal.entry import Entry, summary_of
 from voicechat.scripting.judging import TalkObserver, Verdict, expectation_text, judge
 from voicechat.scripting.model import (
     DEFAULT_LIMIT,
@@ -82,11 +82,11 @@ class Results:
         return sum(result.outcome == outcome for result in self.results)
 
 
-def evidence_of(events: Iterable[EventRow], now: float) -> tuple[str, ...]:
+def evidence_of(events: Iterable[Entry], now: float) -> tuple[str, ...]:
     """The last events before a failure, one line each."""
     rows = [row for row in events if row.t <= now and not row.type.endswith(NOISE)]
     arrows = {"in": "<-", "out": "->", "local": "--"}
-    lines = (f"{row.t:9.3f} {arrows[row.dir]} {row.type} {row.summary}".rstrip() for row in rows[-EVIDENCE:])
+    lines = (f"{row.t:9.3f} {arrows[row.dir]} {row.type} {summary_of(row)}".rstrip() for row in rows[-EVIDENCE:])
     return tuple(line[:LONGEST_LINE] for line in lines)
 
 

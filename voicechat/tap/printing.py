@@ -7,14 +7,14 @@ import contextlib
 import json
 import sys
 from collections.abc import Callable, Mapping
-from typing import TextIO
+from typing import Any, TextIO
 
 from voicechat import exit_codes
 from voicechat.config.settings import Settings
 from voicechat.engine.eventlog import row_of
 from voicechat.engine.link import Finding, FromEngine
 from voicechat.engine.pipe import TICK
-from voicechat.journal.entry import Happening
+from voicechat.journal.entry import Entry, summary, summary_of
 from voicechat.journal.lines import AUDIO_TYPES
 from voicechat.tap.host import TapSettings
 from voicechat.tap.service import tap_of
@@ -71,29 +71,27 @@ class Printer:
     def __init__(self, out: TextIO, *, as_json: bool) -> None:
         self._out = out
         self._as_json = as_json
-        self._seq = 0
         self._sound: dict[tuple[int, str], tuple[float, int]] = {}
         """By session and type: when a line was last written, and how many events came since."""
         self.on_gone: Callable[[], None] = lambda: None
 
     def follow(self, session: Session) -> None:
         """Print what happens in this session from now on."""
-        session.on_event = lambda happening: self._event(session, happening)
+        session.on_event = lambda entry: self._event(session, entry)
         session.post = lambda message: self._message(session, message)
 
-    def request(self, happening: Happening) -> None:
+    def request(self, event: dict[str, Any]) -> None:
         """A request while nobody calls."""
         if self._as_json:
-            self._write(json.dumps({"session": None, "dir": "local", "event": happening.event}))
+            self._write(json.dumps({"session": None, "dir": "local", "event": event}))
         else:
-            self._write(f"            · {row_of(happening, 0, happening.at).summary}")
+            self._write(f"            · {summary(event)}")
 
-    def _event(self, session: Session, happening: Happening) -> None:
-        row = row_of(happening, self._seq, session.started_at)
-        self._seq += 1
+    def _event(self, session: Session, entry: Entry) -> None:
+        row = row_of(entry)
         added = None if row.added is None else round(row.added * 1000, 3)
         if self._as_json:
-            told = {"t": row.t, "session": session.caller.number, "dir": row.dir, "event": json.loads(row.payload)}
+            told = {"t": row.t, "session": session.caller.number, "dir": row.dir, "event": row.event}
             self._write(json.dumps(told | ({} if added is None else {"added_ms": added}), ensure_ascii=False))
             return
         more = ""
@@ -105,7 +103,9 @@ class Printer:
                 return
             self._sound[kind], more = (row.t, 0), f" ×{passed + 1}" if passed else ""
         cost = "" if added is None else f"  (+{added:.1f} ms)"
-        self._write(f"{session.caller.number:>3} {row.t:8.3f} {ARROWS[row.dir]} {row.type}{more}  {row.summary}{cost}")
+        self._write(
+            f"{session.caller.number:>3} {row.t:8.3f} {ARROWS[row.dir]} {row.type}{more}  {summary_of(row)}{cost}"
+        )
 
     def _message(self, session: Session, message: FromEngine) -> None:
         if not isinstance(message, Finding):

@@ -7,14 +7,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
 from voicechat.config.settings import Settings
 from voicechat.engine.taping import wish_of
 from voicechat.errors import TapeError
-from voicechat.journal.entry import Happening
 from voicechat.tap.session import Caller, DeferredWork, Session, SessionTape, Transport
 from voicechat.tap.upstream import Upstream, secrets_of, shown_path
 
@@ -45,13 +44,13 @@ class SessionRegistry:
         self.clock = clock
         self.later = DeferredWork(clock)
         self.on_session: Callable[[Session], None] = lambda session: None
-        self.on_request: Callable[[Happening], None] = lambda happening: None
+        self.on_request: Callable[[dict[str, Any]], None] = lambda event: None
         self.sessions: list[Session] = []
         """Those that go on."""
         self._settings = settings
         self._record = record
         self._count = 0
-        self._requests: deque[Happening] = deque(maxlen=KEPT)
+        self._requests: deque[tuple[float, dict[str, Any]]] = deque(maxlen=KEPT)
         self._issued: deque[str] = deque(maxlen=MOST_SECRETS)
         self._newest: Session | None = None
         self._tapes: deque[SessionTape] = deque(maxlen=KEPT)
@@ -102,12 +101,12 @@ class SessionRegistry:
 
     def asked(self, **facts: object) -> None:
         """A request beside the calls was answered."""
-        happening = Happening(self.clock(), "local", {"type": "tap.request", **facts})
+        event = {"type": "tap.request", **facts}
         if self._newest is not None and not self._newest.is_over:
             self._newest.noted("tap.request", **facts)
         else:
-            self._requests.append(happening)
-            self.on_request(happening)
+            self._requests.append((self.clock(), event))
+            self.on_request(event)
 
     def issued(self, secret: str) -> None:
         """The service gave out a key: it is hidden from now on."""
@@ -129,7 +128,7 @@ class SessionRegistry:
         if self._newest is not None:
             self._newest.noticed(notice)
         else:
-            self.on_request(Happening(self.clock(), "local", {"type": "otlp.failed", "message": notice}))
+            self.on_request({"type": "otlp.failed", "message": notice})
 
     def _tape(self, caller: Caller) -> tuple[SessionTape | None, str]:
         if self._record is None:

@@ -19,7 +19,6 @@ from voicechat.core.state import State
 from voicechat.core.user_events import RawEventEntered
 from voicechat.core.view import ConnectionView, Lamp, MicView, View
 from voicechat.core.viewing import view
-from voicechat.engine.eventlog import EventLog
 from voicechat.engine.link import (
     ClientHello,
     Command,
@@ -32,7 +31,7 @@ from voicechat.engine.link import (
     SoundFacts,
     Turns,
 )
-from voicechat.engine.pipe import TICK, PipeServer, note_defect
+from voicechat.engine.pipe import TICK, PipeServer, defect_of
 from voicechat.engine.showing import Showing
 from voicechat.tap.host import TapSettings
 from voicechat.tap.model import idle_state
@@ -114,8 +113,9 @@ class ScreenFeed:
 
     def defect(self, context: Mapping[str, Any]) -> None:
         """An exception nobody expected: its traceback goes to the log, its sentence into the event list."""
-        log = self._session.log if self._session is not None else EventLog()
-        note_defect(log.watch, self._registry.clock(), context)
+        event = defect_of(context)
+        if self._session is not None:
+            self._session.noted(event["type"], message=event["message"])
 
     def _begin(self, session: Session) -> None:
         if self._session is not None:

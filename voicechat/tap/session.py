@@ -31,9 +31,9 @@ from voicechat.engine.eventlog import EventLog, elided
 from voicechat.engine.figures import Bookkeeper
 from voicechat.engine.link import Finding, FromEngine, Numbers
 from voicechat.engine.problems import Problems
-from voicechat.journal.entry import TRANSLATED, Happening
+from voicechat.journal.entry import TRANSLATED, Entry
 from voicechat.journal.lines import AUDIO_TYPES, without_audio
-from voicechat.journal.observers import Observers
+from voicechat.journal.observers import Observer, Observers
 from voicechat.journal.recorder import Recorder, TapeWish
 from voicechat.journal.redact import concealer
 from voicechat.journal.sound_file import SoundFile
@@ -144,9 +144,9 @@ class SessionTape:
         """Where sound goes, if it is recorded."""
         return self._recorder.sound if self._recorder is not None else None
 
-    def watch(self, happening: Happening) -> None:
+    def watch(self, entry: Entry) -> None:
         if self._recorder is not None:
-            self._recorder.watch(happening)
+            self._recorder.watch(entry)
 
     def sent(self, at: float, pcm: NDArray[np.int16]) -> None:
         """The client's sound, mono, 48 kHz."""
@@ -397,12 +397,12 @@ class Caller:
     secrets: tuple[str, ...] = ()
 
 
-def _as_it_came(watch: Callable[[Happening], None]) -> Callable[[Happening], None]:
+def _as_it_came(watch: Observer) -> Observer:
     """An observer of what was really said, without the turns that were made of it."""
 
-    def observe(happening: Happening) -> None:
-        if "translated" not in happening.tags:
-            watch(happening)
+    def observe(entry: Entry) -> None:
+        if "translated" not in entry.tags:
+            watch(entry)
 
     return observe
 
@@ -435,19 +435,17 @@ class Session:
             self._live = LiveSession("webrtc" if caller.transport == "WebRTC" else "websocket")
         self.post: Callable[[FromEngine], None] = lambda message: None
         """Findings and figures go here; whoever looks later is told by `standing`."""
-        self.on_event: Callable[[Happening], None] = lambda happening: None
+        self.on_event: Observer = lambda entry: None
         self.is_over = False
         self._known: dict[str, FromEngine] = {}
         self._later = later
         self._tape = tape
-        self._problems = Problems(self._tell)
-        self._book = Bookkeeper(settings, self._tell)
-        for part in (self.log, self._problems, self._book):
-            part.start_at(self.started_at)
-        observers = Observers(self._observer_stopped)
+        self._problems = Problems(self._tell, self.started_at)
+        self._book = Bookkeeper(settings, self._tell, started_at=self.started_at)
+        observers = Observers(self._observer_stopped, self.started_at)
         observers.add("event list", self.log.watch)
         observers.add("metrics", self._book.watch)
-        observers.add("printed lines", _as_it_came(lambda happening: self.on_event(happening)))
+        observers.add("printed lines", _as_it_came(lambda entry: self.on_event(entry)))
         if tape is not None:
             observers.add("recording", _as_it_came(tape.watch))
         self._observers = observers
@@ -481,7 +479,7 @@ class Session:
     def noted(self, kind: str, **facts: object) -> None:
         """Something about the tap itself, for the event list."""
         at = self.clock()
-        self._later.do(lambda: self._watch(Happening(at, "local", {"type": kind, **facts})))
+        self._later.do(lambda: self._observers(at, "local", {"type": kind, **facts}))
 
     def noticed(self, notice: str, kind: str = "otlp.failed") -> None:
         """A sentence about the tap itself, for the transcript and the event list."""
@@ -547,10 +545,10 @@ class Session:
         """The tap itself ends."""
         self.ended("tap", "The tap was closed.")
 
-    def replay(self, happenings: Sequence[Happening]) -> None:
-        """What happened before the session and belongs to it, such as the request for its key."""
-        for happening in happenings:
-            self._watch(happening)
+    def replay(self, events: Sequence[tuple[float, dict[str, Any]]]) -> None:
+        """What happened before the session and belongs to it, such as the request for its key, each with its time."""
+        for at, event in events:
+            self._observers(at, "local", event)
 
     def _close(self, why: str) -> None:
         now = self.clock()
@@ -564,7 +562,8 @@ class Session:
 
     def _look(self, direction: Direction, raw: bytes, at: float, added: float | None, *, is_text: bool) -> None:
         event = self.reader.event(raw, is_text=is_text)
-        self._watch(Happening(at, direction, event, size=len(raw), added=added))
+        self._observers(at, direction, without_audio(event), size=len(raw), added=added)
+        self._check(Entry(self.log.newest, round(at - self.started_at, 6), direction, event))
         if direction == "in":
             if self._live is None:
                 self.model.server_said(raw, at)
@@ -576,7 +575,7 @@ class Session:
         """The conversation and the metrics hear of a GPT-Live session in turns."""
         for event in made:
             raw = _encoder.encode(event)
-            self._observers(Happening(at, "in", without_audio(event), size=len(raw), tags=TRANSLATED))
+            self._observers(at, "in", without_audio(event), size=len(raw), tags=TRANSLATED)
             self.model.server_said(raw, at)
 
     def _listen(self, direction: Direction, event: Mapping[str, Any], at: float) -> None:
@@ -594,13 +593,6 @@ class Session:
             self.assistant.cut(at)
         elif kind in SESSION_TOLD and isinstance(event.get("session"), Mapping):
             learn_formats(self.you, self.assistant, event["session"])
-
-    def _watch(self, happening: Happening) -> None:
-        if happening.dir == "local":
-            self._observers(happening)
-        else:
-            self._observers(msgspec.structs.replace(happening, event=without_audio(happening.event)))
-            self._check(happening, self.log.newest)
 
     def _observer_stopped(self, name: str) -> None:
         self.noticed(f"The {name} stopped after an error; the call goes on.", "observer.stopped")

@@ -26,7 +26,7 @@ from voicechat.core.events import SideNoted, TurnTranslated
 from voicechat.core.view import TurnView
 from voicechat.errors import SignallingError
 from voicechat.insight.metrics.prices import NOTHING, Usage, read_usage
-from voicechat.journal.entry import Happening, Watch
+from voicechat.journal.entry import Note
 from voicechat.tasks import sentence, spawn
 from voicechat.translation.backlog import Backlog, Fresh, Line, Side
 from voicechat.translation.options import Endpoint, TranslationOptions
@@ -351,7 +351,7 @@ class Translator:
         turns: Callable[[], Sequence[TurnView]],
         tell: Callable[[TurnTranslated | SideNoted], None],
         clock: Callable[[], float],
-        watch: Watch = lambda happening: None,
+        note: Note,
         *,
         client: TranslationClient | None = None,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -361,7 +361,7 @@ class Translator:
         self._turns = turns
         self._tell = tell
         self._clock = clock
-        self._watch = watch
+        self._record = note
         self._pause = pause
         self._fresh = Fresh()
         self._backlogs: dict[Side, Backlog] = {"you": Backlog(), "assistant": Backlog()}
@@ -448,7 +448,7 @@ class Translator:
         outcome = await self._client.ask(line.text)
         usage = NOTHING if isinstance(outcome, Failed) else outcome.usage
         if usage.total:
-            self._watch(Happening(self._clock(), "local", used_event(self._client.model, usage)))
+            self._record(self._clock(), "local", used_event(self._client.model, usage))
         return outcome
 
     def _next_wait(self, outcome: Outcome) -> float:

@@ -12,8 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from voicechat.engine.link import EventRow
-from voicechat.ui.inspector.entries import parsed
+from voicechat.journal.entry import Entry, refs_of, summary_of
 from voicechat.ui.sanitise import clean
 
 TICK = 0.05
@@ -162,23 +161,23 @@ class History:
         if last is None or last.kind != kind or last.words != reason:
             self.mic.begin(kind, at, reason)
 
-    def take_row(self, row: EventRow) -> None:
+    def take_row(self, row: Entry) -> None:
         self.now = max(self.now, row.t)
         self._take_of_you(row)
         self._take_of_response(row)
         self._take_local(row)
         if row.type == "error" and "harmless" not in row.tags:
-            self._mark("error", row.t, row.summary)
+            self._mark("error", row.t, summary_of(row))
 
-    def _take_of_you(self, row: EventRow) -> None:
+    def _take_of_you(self, row: Entry) -> None:
         match row.type:
             case "input_audio_buffer.speech_started":
-                self._vad_began_ms = parsed(row.payload).get("audio_start_ms")
+                self._vad_began_ms = row.event.get("audio_start_ms")
                 at = self._audio_time(self._vad_began_ms, row.t)
                 self.vad.begin("vad", at)
                 self._mark("started", at)
             case "input_audio_buffer.speech_stopped":
-                at = self._audio_time(parsed(row.payload).get("audio_end_ms"), row.t)
+                at = self._audio_time(row.event.get("audio_end_ms"), row.t)
                 self._move_start(self._audio_time(self._vad_began_ms, at))
                 self.vad.finish(at)
                 self._mark("stopped", at)
@@ -197,13 +196,13 @@ class History:
             span.start = at
             self._mark("started", at)
 
-    def _take_of_response(self, row: EventRow) -> None:
+    def _take_of_response(self, row: Entry) -> None:
         running = self.reply.open
         match row.type:
             case "response.created":
-                self.reply.begin("generating", row.t, _short(row.refs[0]))
+                self.reply.begin("generating", row.t, name_of(row))
             case "response.done":
-                if running is not None and (running.kind, running.words) == ("generating", _short(row.refs[0])):
+                if running is not None and (running.kind, running.words) == ("generating", name_of(row)):
                     self._finish_response(row, running.words, running.start)
             case "output_audio_buffer.stopped" | "output_audio_buffer.cleared":
                 if running is not None and running.kind == "playing":
@@ -211,8 +210,8 @@ class History:
                     if row.type == "output_audio_buffer.cleared":
                         self._mark("cut", row.t, "cut")
 
-    def _finish_response(self, row: EventRow, words: str, running_since: float) -> None:
-        response = parsed(row.payload).get("response")
+    def _finish_response(self, row: Entry, words: str, running_since: float) -> None:
+        response = row.event.get("response")
         status = response.get("status") if isinstance(response, Mapping) else ""
         is_heard_out = self._silent_at is not None and running_since <= self._silent_at
         if status == "completed" and not is_heard_out:
@@ -224,10 +223,10 @@ class History:
         elif status == "cancelled":
             self._mark("cut", row.t, "cut")
 
-    def _take_local(self, row: EventRow) -> None:
+    def _take_local(self, row: Entry) -> None:
         match row.type:
             case "voice.ended":
-                self._voice_ended = _past(parsed(row.payload).get("ended_at"), row.t)
+                self._voice_ended = _past(row.event.get("ended_at"), row.t)
             case "text.entered":
                 self._voice_ended = row.t
                 self._wait_for_answer(row.t)
@@ -242,13 +241,13 @@ class History:
                     self.reply.finish(row.t)
                     if since is not None:
                         self._mark("cut", row.t, "cut")
-                at = self._silent_at = _past(parsed(row.payload).get("last_audible_at"), row.t)
+                at = self._silent_at = _past(row.event.get("last_audible_at"), row.t)
                 if since is not None and at - since < 10.0:
                     self._wait("silence", since, max(since, at))
             case "stop.pressed":
                 self._cut_from = row.t
             case "barge_in.happened":
-                self._cut_from = _past(parsed(row.payload).get("voice_began_at"), row.t)
+                self._cut_from = _past(row.event.get("voice_began_at"), row.t)
 
     def _wait_for_answer(self, at: float) -> None:
         if self.reply.open is None:
@@ -277,9 +276,9 @@ class History:
         return max(0.0, self._audio_zero + milliseconds / 1000)
 
 
-def _short(id: str) -> str:
-    """`resp_8`, or the end of a long id."""
-    id = clean(id, one_line=True)
+def name_of(row: Entry) -> str:
+    """The response of an event: `resp_8`, or the end of a long id."""
+    id = clean(refs_of(row.event)[0], one_line=True)
     return id if len(id) <= 10 else "…" + id[-6:]
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from voicechat.core import user_events as did
 from voicechat.core.view import TurnView
 from voicechat.engine.link import Batch, Turns
+from voicechat.journal.entry import refs_of
 from voicechat.ui.widgets.composer import Composer, Insertion
 
 if TYPE_CHECKING:
@@ -163,7 +164,7 @@ class Manual:
         if not self._retrieving:
             return
         for row in batch.rows:
-            if row.dir == "in" and row.type == RETRIEVED and row.refs[1] == self._retrieving:
+            if row.dir == "in" and row.type == RETRIEVED and refs_of(row.event)[1] == self._retrieving:
                 self._retrieving = ""
                 self.app.call_after_refresh(self.app.talk.developer.show_event, row.seq)
 

@@ -7,13 +7,13 @@ import random
 import tracemalloc
 from collections.abc import Iterator
 
-from voicechat.engine.link import EventRow
+from tests.support.event_rows import row as made
+from voicechat.journal.entry import Entry
 from voicechat.ui.inspector.entries import SLAB, EventStore
 
 
-def row(type: str, *, n: int = 0, item: str = "", response: str = "", text: str = "") -> EventRow:
-    payload = json.dumps({"type": type, "n": n, "text": text}, ensure_ascii=False)
-    return EventRow(n, n / 100, "in", type, text, len(payload), payload, (response, item, ""))
+def row(type: str, *, n: int = 0, item: str = "", response: str = "", text: str = "") -> Entry:
+    return made(n, n / 100, "in", type, text, 40, (response, item, ""), n=n)
 
 
 def filled(count: int, keep: int = 10_000) -> EventStore:
@@ -25,7 +25,7 @@ def filled(count: int, keep: int = 10_000) -> EventStore:
 def test_every_payload_comes_back_word_for_word_from_slabs_and_from_the_newest_rows() -> None:
     store = filled(2 * SLAB + 7)
     for seq in (0, 1, SLAB - 1, SLAB, 2 * SLAB, 2 * SLAB + 6):
-        assert json.loads(store.payload(seq)) == {"type": "rate_limits.updated", "n": seq, "text": f"straße {seq}"}
+        assert json.loads(store.payload(seq)) == {"type": "rate_limits.updated", "n": seq, "delta": f"straße {seq}"}
 
 
 def test_numbers_survive_the_drop_of_the_oldest_slab() -> None:
@@ -42,14 +42,14 @@ def test_numbers_survive_the_drop_of_the_oldest_slab() -> None:
 
 
 def test_an_hour_of_talk_grows_the_memory_by_less_than_four_megabytes() -> None:
-    def rows(begin: int, count: int) -> Iterator[EventRow]:
+    def rows(begin: int, count: int) -> Iterator[Entry]:
         chance = random.Random(begin)
         for n in range(begin, begin + count):
             response, item = f"resp_{n // 50:020x}", f"item_{n // 50:020x}"
             named = {"event_id": f"event_{chance.getrandbits(80):x}", "response_id": response, "item_id": item}
             type = "response.output_audio_transcript.delta" if n % 3 else "response.content_part.added"
-            payload = json.dumps({"type": type, **named, "output_index": 0, "content_index": 0, "delta": f" word {n}"})
-            yield EventRow(n, n / 3, "in", type, f" word {n}", len(payload), payload, (response, item, ""))
+            event = {"type": type, **named, "output_index": 0, "content_index": 0, "delta": f" word {n}"}
+            yield Entry(n, n / 3, "in", event, 240)
 
     store = EventStore()
     store.add(rows(0, 2 * SLAB))

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from tests.support.each import each
-from voicechat.engine.link import EventRow
+from tests.support.event_rows import row
 from voicechat.ui.inspector.entries import SLAB, EventStore
 from voicechat.ui.inspector.matching import Shown, matching
 from voicechat.ui.inspector.query import BadTerm, Query, parse
@@ -26,7 +24,7 @@ EVENTS: tuple[Sample, ...] = (
     (
         "in",
         "response.done",
-        {"response": {"status": "failed", "usage": {"output_tokens": 241}}},
+        {"response": {"status": "failed", "usage": {"output_tokens": 241}}, "note": "row 9"},
         ("resp_1", "", ""),
         (),
     ),
@@ -40,8 +38,8 @@ def store_of(times: int = 1) -> EventStore:
     for _ in range(times):
         for dir, type, more, refs, tags in EVENTS:
             n = store.end
-            payload = json.dumps({"type": type, **more}, ensure_ascii=False)
-            store.add([EventRow(n, n * 1.0, dir, type, f"row {n}", 1000 * n, payload, refs, tags)])  # type: ignore[arg-type]
+            text = "" if more else f"row {n}"
+            store.add([row(n, n * 1.0, dir, type, text, 1000 * n, refs, tags, **more)])
     return store
 
 

@@ -6,7 +6,7 @@ import json
 import random
 
 from tests.ui.inspector.test_entries import row
-from voicechat.engine.link import EventRow
+from voicechat.journal.entry import Entry
 from voicechat.ui.inspector.details import LONGEST_PAYLOAD, excerpt, json_lines
 from voicechat.ui.inspector.entries import SLAB, EventStore, gap_words, relative_time, session_time
 from voicechat.ui.inspector.matching import Shown, matching
@@ -21,7 +21,7 @@ def query(text: str) -> Query:
     return made
 
 
-def random_row(n: int, chance: random.Random) -> EventRow:
+def random_row(n: int, chance: random.Random) -> Entry:
     item = chance.choice("abc")
     type = chance.choice([DELTA, DELTA, DELTA, "response.output_text.done", "error", "rate_limits.updated"])
     return row(type, n=n, item=item, text=chance.choice(["red", "green", "blue zebra"]))
@@ -55,20 +55,20 @@ def test_a_run_whose_later_delta_matches_appears_once_and_where_it_began() -> No
 
 def test_seconds_ago_are_counted_from_when_the_filter_was_asked() -> None:
     store = EventStore()
-    store.add(EventRow(n, float(n), "in", "x") for n in range(60))
+    store.add(Entry(n, float(n), "in", {"type": "x"}) for n in range(60))
     shown = Shown(store)
     shown.ask(query("after:10s"))
     assert list(shown.rows) == list(range(49, 60))
-    store.add(EventRow(n, float(n), "in", "x") for n in range(60, 90))
+    store.add(Entry(n, float(n), "in", {"type": "x"}) for n in range(60, 90))
     shown.update()
     assert list(shown.rows) == list(range(49, 90))
 
 
 def test_the_engine_s_number_of_an_event_is_found_after_a_gap_and_in_a_second_life() -> None:
     store = EventStore()
-    store.add(EventRow(seq, 0.0, "in", "x") for seq in (5, 6, 9))
+    store.add(Entry(seq, 0.0, "in", {"type": "x"}) for seq in (5, 6, 9))
     assert [store.number_of(seq) for seq in (5, 9, 7)] == [0, 2, None]
-    store.add(EventRow(seq, 0.0, "in", "x") for seq in (0, 1, 6))
+    store.add(Entry(seq, 0.0, "in", {"type": "x"}) for seq in (0, 1, 6))
     assert [store.number_of(seq) for seq in (6, 5, 0)] == [5, 0, 3]
     assert store.engine_seq(2) == 9 and store.engine_seq(99) == -1
 

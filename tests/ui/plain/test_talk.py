@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterator
 import pytest
 from msgspec.structs import replace
 
+from tests.support.event_rows import row
 from tests.support.fake_engine import FakeEngine
 from tests.support.scenes import DEVICES, MICS
 from voicechat.core import user_events as did
 from voicechat.core.view import ReplyView, ToolAsk, TurnView, View
-from voicechat.engine.link import Batch, EventRow, Meters, Snapshot, Turns
+from voicechat.engine.link import Batch, Meters, Snapshot, Turns
 from voicechat.exit_codes import CONNECTION, DONE, ENGINE_DIED, FAILED_TURN, INTERRUPTED, USAGE
 from voicechat.ui.plain.talk import PlainOptions, PlainTalk, Printer, read_lines
 
@@ -106,7 +107,7 @@ def test_enter_at_a_terminal_talks() -> None:
 
 def test_devices_events_settings_and_help_are_lines() -> None:
     engine = Assistant()
-    engine.first.append(Batch((EventRow(0, 1.5, "in", "session.created", "before"),)))
+    engine.first.append(Batch((row(0, 1.5, "in", "session.created", "before"),)))
     ran = Ran(engine, ["events on", "settings", "help", "devices", "hello"])
     assert "[devices] mic Built-in Mic, in use" in ran.lines
     assert any(line.startswith("[help] mute, unmute") for line in ran.lines)

@@ -5,7 +5,7 @@ never change, so a cursor, a mark or a query survives that. Runs of deltas of on
 first event.
 
 Two numbers name an event. The store's own (`Entry.seq`) has no gaps and never begins anew; everything in this package
-means it. The engine's (`EventRow.seq`) is what evidence and other panes name an event by: it has gaps where the link
+means it. The engine's (`Row.seq`) is what evidence and other panes name an event by: it has gaps where the link
 dropped rows and begins anew with a new engine. `number_of` and `engine_seq` translate.
 """
 
@@ -22,7 +22,7 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from voicechat.engine.link import EventRow
+from voicechat.journal.entry import Entry as Row, refs_of, summary_of
 
 
 def session_time(t: float) -> str:
@@ -165,7 +165,7 @@ class EventStore:
         """One past the newest sequence number."""
         return self.base + len(self.entries)
 
-    def add(self, rows: Iterable[EventRow]) -> int:
+    def add(self, rows: Iterable[Row]) -> int:
         """Take in new events; how many of the oldest were dropped for it."""
         for row in rows:
             self._add(row)
@@ -232,35 +232,35 @@ class EventStore:
         if self._fresh:
             yield self.base + len(self._slabs) * SLAB, b"\n".join(self._fresh)
 
-    def _add(self, row: EventRow) -> None:
-        kind, refs, seq = self._kind(row), _shared(row.refs), self.end
+    def _add(self, row: Row) -> None:
+        kind, refs, seq, summary = self._kind(row), _shared(refs_of(row.event)), self.end, summary_of(row)
         if row.type in _TURN_STARTS:
             self._turn += 1
-        head = self._fold(kind, refs, seq, row)
+        head = self._fold(kind, refs, seq, row.size, summary)
         if not self.entries or row.seq <= self.entries[-1].engine_seq:
             self._lives.append(seq)
-        self.entries.append(Entry(seq, row.seq, row.t, kind, row.summary, row.size, refs, self._turn, head, row.added))
+        self.entries.append(Entry(seq, row.seq, row.t, kind, summary, row.size, refs, self._turn, head, row.added))
         if head == seq:
             self.lines.append(seq)
             for name, id in zip(Refs._fields, refs, strict=True):
                 if id:
                     self._lines_with[name, id].append(seq)
-        self._fresh.append(row.payload.encode("utf-8", "replace").replace(b"\n", b" "))
+        self._fresh.append(msgspec.json.encode(row.event))
         if len(self._fresh) == SLAB:
             self._slabs.append(zlib.compress(b"\n".join(self._fresh), 1))
             self._fresh = []
 
-    def _kind(self, row: EventRow) -> Kind:
+    def _kind(self, row: Row) -> Kind:
         key = (row.dir, row.type, row.tags)
         kind = self.kinds.get(key)
         if kind is None:
             # A server that invents a type per event must not fill the table: what is beyond it shares a kind.
             if len(self.kinds) >= 4_096 and row.type != "…":
-                return self._kind(msgspec.structs.replace(row, type="…", tags=("unknown",)))
+                return self._kind(msgspec.structs.replace(row, event={"type": "…"}, tags=("unknown",)))
             kind = self.kinds[key] = Kind(row.dir, row.type, row.tags)
         return kind
 
-    def _fold(self, kind: Kind, refs: Refs, seq: int, row: EventRow) -> int:
+    def _fold(self, kind: Kind, refs: Refs, seq: int, size: int, summary: str) -> int:
         """The event that this one's line begins with."""
         name = refs.item or refs.response or refs.call
         if not kind.is_delta:
@@ -275,10 +275,10 @@ class EventStore:
         run = self.runs.setdefault(head, Run(1, head, first.summary, first.size))
         run.count += 1
         run.last = seq
-        run.size += row.size
+        run.size += size
         if len(run.text) < LONGEST_RUN_TEXT:
-            run.text += row.summary
-        elif row.summary:
+            run.text += summary
+        elif summary:
             run.is_cut = True
         return head
 

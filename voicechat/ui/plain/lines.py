@@ -15,7 +15,8 @@ from typing import NamedTuple
 
 from voicechat.core import user_events as did
 from voicechat.core.view import ConnectionView, MicState, MicView, ToolAsk, TurnView, View
-from voicechat.engine.link import Devices, EventRow, SoundFacts, Turns
+from voicechat.engine.link import Devices, SoundFacts, Turns
+from voicechat.journal.entry import Entry, summary_of
 from voicechat.ui.sanitise import clean, show
 from voicechat.ui.wording import assistant_name, cut_words
 
@@ -342,9 +343,9 @@ def reply_words(view: View) -> Iterable[str]:
             yield "the answer was cancelled before it began"
 
 
-def event_line(row: EventRow) -> Line:
+def event_line(row: Entry) -> Line:
     """One event; what cannot be printed is made visible."""
-    return Line("event", f"{row.t:.3f} {row.dir} {show(row.type)} {show(_flat(row.summary))}".rstrip(), "quiet")
+    return Line("event", f"{row.t:.3f} {row.dir} {show(row.type)} {show(_flat(summary_of(row)))}".rstrip(), "quiet")
 
 
 def settings_lines(view: View, sound: SoundFacts) -> list[Line]:

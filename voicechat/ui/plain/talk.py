@@ -7,7 +7,6 @@ impossible ends the talk with its own exit status.
 
 from __future__ import annotations
 
-import json
 import os
 import queue
 import threading
@@ -277,11 +276,11 @@ class PlainTalk:
                 case "mic.file_ended":
                     self._recording_ended, self._restless_at = True, self._now()
                 case "device.missing":
-                    self._device_missing = json.loads(row.payload)
+                    self._device_missing = row.event
                 case "device.opened":
                     self._device_missing = {}
                 case "line.failed":
-                    self._refused_setting = json.loads(row.payload).get("code") == "config"
+                    self._refused_setting = row.event.get("code") == "config"
 
     def _go_on(self) -> int | None:
         if self._printer.is_gone:

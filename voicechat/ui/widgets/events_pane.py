@@ -1,6 +1,6 @@
 """`F2`: the list of events, its filter, and the details of the one under the cursor.
 
-For the rest of the screen an event is named by the engine's number (`EventRow.seq`).
+For the rest of the screen an event is named by the engine's number (`Entry.seq`).
 
 One event in full: what it means, its facts, where it leads, and its JSON.
 """
@@ -21,7 +21,8 @@ from textual.strip import Strip
 from textual.timer import Timer
 from textual.widget import Widget
 
-from voicechat.engine.link import Batch, EventRow
+from voicechat.engine.link import Batch
+from voicechat.journal.entry import Entry
 from voicechat.ui.inspector.details import (
     Excerpt,
     Line,
@@ -194,7 +195,7 @@ class EventsPane(Container):
         self.store = EventStore()
         self.dropped = 0
         """Rows that the link had no room for."""
-        self._waiting: deque[EventRow] = deque()
+        self._waiting: deque[Entry] = deque()
         self._takes_in = False
         self._details_timer: Timer | None = None
         self._jumped_from: deque[int] = deque(maxlen=JUMPS_KEPT)

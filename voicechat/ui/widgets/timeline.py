@@ -16,7 +16,8 @@ from textual.message import Message
 from textual.reactive import reactive
 
 from voicechat.core.view import MicView
-from voicechat.engine.link import EventRow, Jumped, Meters
+from voicechat.engine.link import Jumped, Meters
+from voicechat.journal.entry import Entry
 from voicechat.ui.history import TICK, History
 from voicechat.ui.lanes import LABEL, STEPS, Frame, Look, timeline_rows
 from voicechat.ui.paint import Painted, Palette, Row, clock, keys_of_app
@@ -82,7 +83,7 @@ class Timeline(Painted, can_focus=True):
         self._anchor: float | None = None
 
     # what comes in
-    def take_rows(self, rows: Iterable[EventRow]) -> None:
+    def take_rows(self, rows: Iterable[Entry]) -> None:
         for row in rows:
             self.history.take_row(row)
 
