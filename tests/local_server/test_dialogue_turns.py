@@ -270,3 +270,14 @@ def test_another_language_is_answered_with_one_sentence_and_the_cure_once() -> N
     first, second = talk.all(Reply)
     assert "only English" in first.preamble and first.turn is None
     assert not second.preamble and second.turn is not None
+
+
+def test_words_that_were_answered_by_silence_are_no_part_of_the_next_turn() -> None:
+    talk = Talk()
+    talk.listen()
+    talk.user_says("Stop, please.")
+    talk.made(Finished())
+    talk.user_says("What is twelve times seven?")
+    turn = talk.last(Reply).turn
+    assert turn is not None and turn.text == "What is twelve times seven?"
+    assert turn.history[-1] == ("user", "Stop, please.")

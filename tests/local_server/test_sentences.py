@@ -6,18 +6,15 @@ import pytest
 from hypothesis import given, strategies as st
 
 from tests.support.each import each
-from voicechat.local_server.speech.text import LONGEST, SentenceSplitter, split_sentences
+from voicechat.local_server.speech.text import LONGEST, complete_sentences, split_sentences
 from voicechat.local_server.speech.voice import spoken_text
 
 
 def test_a_sentence_is_ready_when_the_next_has_begun() -> None:
-    splitter = SentenceSplitter()
-    assert splitter.feed("Hello the") == []
-    assert splitter.feed("re. ") == []
-    assert splitter.feed("How") == ["Hello there."]
-    assert splitter.feed(" are you? I") == ["How are you?"]
-    assert splitter.finish() == ["I"]
-    assert splitter.finish() == []
+    assert complete_sentences("Hello the") == ([], "Hello the")
+    assert complete_sentences("Hello there. ") == ([], "Hello there. ")
+    assert complete_sentences("Hello there. How") == (["Hello there."], "How")
+    assert complete_sentences("How are you? I") == (["How are you?"], "I")
 
 
 @pytest.mark.parametrize(
@@ -50,8 +47,11 @@ def test_an_endless_sentence_is_cut_at_a_comma_or_between_words() -> None:
 
 @given(st.text(alphabet="ab. !?\n,D1", max_size=600), st.integers(1, 50))
 def test_however_the_text_arrives_the_words_are_the_same(text: str, size: int) -> None:
-    splitter = SentenceSplitter()
-    pieces = [s for at in range(0, len(text), size) for s in splitter.feed(text[at : at + size])] + splitter.finish()
+    pieces, rest = list[str](), ""
+    for at in range(0, len(text), size):
+        ready, rest = complete_sentences(rest + text[at : at + size])
+        pieces += ready
+    pieces.append(rest)
     assert "".join("".join(pieces).split()) == "".join(text.split())
 
 

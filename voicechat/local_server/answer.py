@@ -197,6 +197,8 @@ class Answer:
         if self.limit_reached and status == "completed":
             status, reason = "incomplete", "max_output_tokens"
         self._close("completed" if status == "completed" else "incomplete")
+        if status == "completed" and self.request.in_conversation and not self._items and self.entries:
+            self.entries[-1].had_no_answer = True
         made = text_tokens(self._text_out), spoken_tokens(self._voiced)
         failure = ErrorDetail(type="server_error", code="server_error", message=error) if error else None
         details = items.StatusDetails(type=status, reason=reason, error=failure)

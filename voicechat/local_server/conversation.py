@@ -82,6 +82,8 @@ class Entry:
     is_cut: bool = False
     """Truncated: the wire's transcript is gone, `heard_text` still knows."""
     awaits_transcript: bool = False
+    had_no_answer: bool = False
+    """The user's words were answered by saying nothing: told to be quiet, the brain was."""
 
     @property
     def id(self) -> str:

@@ -293,11 +293,11 @@ def _turn_start(items: Sequence[Entry]) -> int:
 
     Speech may come in several items, a typed message is whole: one that was never answered (the connection was lost) is
     no part of the next. An answer that ended in a function call is no answer yet: the turn goes on with the call's
-    result.
+    result. Silence can be one (`had_no_answer`).
     """
     at = len(items)
     has_result = has_user = False
-    while at and (items[at - 1].item.role != "assistant" or has_result):
+    while at and not items[at - 1].had_no_answer and (items[at - 1].item.role != "assistant" or has_result):
         entry = items[at - 1]
         has_result = has_result or entry.item.type == "function_call_output"
         if has_result and entry.item.role == "user":

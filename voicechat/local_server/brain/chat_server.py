@@ -22,7 +22,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from voicechat.errors import ConfigError, SignallingError
 from voicechat.local_server.brain import Brain, CallTool, Output, Say, Turn
 from voicechat.local_server.brain.partner import Partner
-from voicechat.local_server.speech.text import SentenceSplitter
+from voicechat.local_server.speech.text import complete_sentences, split_sentences
 from voicechat.transports.endpoint import endpoint, is_loopback
 
 T = TypeVar("T")
@@ -175,7 +175,7 @@ class ChatServer:
 
     async def answer(self, turn: Turn) -> AsyncIterator[Output]:
         """Yield the model's sentences as they are written, then its function calls."""
-        splitter, thoughts, calls = SentenceSplitter(), WithoutThoughts(), dict[int, CallTool]()
+        thoughts, calls, unsaid = WithoutThoughts(), dict[int, CallTool](), ""
         length, has_answered = 0, False
         try:
             async with aclosing(self._deltas(turn)) as deltas:
@@ -183,7 +183,8 @@ class ChatServer:
                     add_calls(calls, delta)
                     text = delta.content or ""
                     length += len(text)
-                    for sentence in splitter.feed(thoughts.feed(text)):
+                    ready, unsaid = complete_sentences(unsaid + thoughts.feed(text))
+                    for sentence in ready:
                         has_answered = True
                         yield Say(sentence)
                     if length > _LONGEST_ANSWER:
@@ -191,7 +192,7 @@ class ChatServer:
         except _Failed as reason:
             yield Say(f"The language model {self.label} {reason}.")
             return
-        rest = [*splitter.feed(thoughts.finish()), *splitter.finish()]
+        rest = split_sentences(unsaid + thoughts.finish())
         whole = [CallTool(call.name, call.arguments or "{}") for _, call in sorted(calls.items()) if call.name]
         outputs: list[Output] = [*map(Say, rest), *whole]
         if not outputs and not has_answered:

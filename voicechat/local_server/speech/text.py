@@ -97,30 +97,20 @@ _ABBREVIATIONS = frozenset(
 _LIST_NUMBER = re.compile(r"(?:^|\n)[^\S\n]*+\d{1,3}\.$")
 
 
-class SentenceSplitter:
-    """Text in pieces of any size in, whole sentences out; joined by blanks they hold the same words."""
-
-    def __init__(self) -> None:
-        self._rest = ""
-
-    def feed(self, text: str) -> list[str]:
-        """Take more text; the sentences that are now complete. An end counts once the next word has begun."""
-        self._rest += text
-        ready = []
-        while (cut := _first_cut(self._rest)) is not None:
-            ready.append(self._rest[:cut].strip())
-            self._rest = self._rest[cut:].lstrip()
-        return [sentence for sentence in ready if sentence]
-
-    def finish(self) -> list[str]:
-        """No more text comes: what is left, as the last sentence (or none)."""
-        rest, self._rest = self._rest.strip(), ""
-        return [rest] if rest else []
+def complete_sentences(text: str) -> tuple[list[str], str]:
+    """The sentences that are complete, and the rest, to which more text is to be added: an end counts once the next
+    word has begun. Joined by blanks they hold the same words.
+    """
+    ready = []
+    while (cut := _first_cut(text)) is not None:
+        ready.append(text[:cut].strip())
+        text = text[cut:].lstrip()
+    return [sentence for sentence in ready if sentence], text
 
 
 def split_sentences(text: str) -> list[str]:
-    splitter = SentenceSplitter()
-    return [*splitter.feed(text), *splitter.finish()]
+    sentences, rest = complete_sentences(text)
+    return [*sentences, rest.strip()] if rest.strip() else sentences
 
 
 def _first_cut(text: str) -> int | None:
