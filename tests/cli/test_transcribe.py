@@ -106,7 +106,6 @@ async def test_an_interruption_keeps_what_is_done_and_says_so(talk: Path, tmp_pa
     [
         (TranscribeOptions(), "nothing to write down"),
         (TranscribeOptions(files=("a.wav",), mic=True), "exclude each other"),
-        (TranscribeOptions(files=("a.wav",), format="doc"), "--format doc"),
         (TranscribeOptions(files=("a.wav",), commit="never"), "--commit never"),
         (TranscribeOptions(files=("a.wav", "b.wav"), format="vtt"), "several files"),
         (TranscribeOptions(files=("-", "-")), "read once"),

@@ -225,17 +225,17 @@ TRANSCRIBE = (
     option("--delay", "Delay a live model may use.", "minimal|low|medium|high|xhigh"),
     option("--commit", "How the sound is divided.", "server|whole|vad|SECONDS"),
     switch("--realtime", "Send files in real time."),
-    option("--format -f", "Output format.", "text|srt|vtt|json", "text"),
+    option("--format -f", "Output format.", default="text", choices=("text", "srt", "vtt", "json")),
     option("--out -o", "Write here instead of stdout.", "FILE|DIR"),
     option("--jobs -j", "Number of files at a time.", "N", 2, low=1, high=32),
     switch("--quiet -q", "No progress."),
 )
 EXPORT = (
     argument("tape", "TAPE", "A tape, or a log of any client."),
-    option("--format", "Output format.", "md|html|txt|srt|jsonl|wav|otlp", "html"),
+    option("--format", "Output format.", default="html", choices=("md", "html", "txt", "srt", "jsonl", "wav", "otlp")),
     option("--out -o", "-: stdout; without it a file named like the tape.", "FILE"),
     switch("--redact", "Leave out words and sound."),
-    option("--side", "Only this side, for wav.", "you|assistant"),
+    option("--side", "Only this side, for wav.", default=None, kind=str, choices=("you", "assistant")),
     FORCE,
     switch("--otlp-words", "Leave in what was said, for otlp."),
 )

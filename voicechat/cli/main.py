@@ -92,6 +92,8 @@ def _typed(one: Parameter) -> Any:
     about: dict[str, Any] = {"metavar": one.metavar or None}
     if one.low is not None:
         about |= {"min": one.low, "max": one.high}
+    if one.choices:
+        about |= {"case_sensitive": False}
     if one is VERSION:
         about |= {"callback": _version, "is_eager": True}
     if not one.is_option:

@@ -47,7 +47,7 @@ from voicechat.errors import ConfigError
 from voicechat.insight.metrics.prices import cost_of, price_of, read_prices
 from voicechat.transcription.captions import Captions
 from voicechat.transcription.carriers import Service
-from voicechat.transcription.formats import FORMATS, SUFFIXES, Format, Result, as_json, as_text, rendered
+from voicechat.transcription.formats import SUFFIXES, Format, Result, as_json, as_text, rendered
 from voicechat.transcription.options import ResolvedOptions, TranscriptionOptions, read_commits, resolve_options
 from voicechat.transcription.session import SessionLost
 from voicechat.transcription.sound import LARGEST_STDIN, Recording
@@ -348,7 +348,7 @@ class TranscribeOptions:
     delay: str = ""
     commit: str = ""
     realtime: bool = False
-    format: str = "text"
+    format: Format = "text"
     out: str = ""
     jobs: int = 2
     quiet: bool = False
@@ -362,7 +362,7 @@ def transcribe_command(flags: Mapping[str, Any], config: Path | None, options: T
             hint="voicechat transcribe FILE..., or voicechat transcribe --mic",
         )
     settings, environ = settings_for(flags, config, options)
-    form = form_of(options.format)
+    form = options.format
     service = Service(settings, environ, realtime=options.realtime)
     made = resolve_options(wish_of(settings, options), sound=service.sound)
     for remark in made.remarks:
@@ -398,13 +398,6 @@ def wish_of(settings: Settings, options: TranscribeOptions) -> TranscriptionOpti
         delay=options.delay,
         commits=read_commits(options.commit) if options.commit else None,
     )
-
-
-def form_of(text: str) -> Format:
-    for form in FORMATS:
-        if text.lower() == form:
-            return form
-    raise ConfigError(f"--format {text} is not known", hint=f"one of {', '.join(FORMATS)}")
 
 
 def read_inputs(files: Sequence[str]) -> list[Recording]:

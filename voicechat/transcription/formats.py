@@ -13,7 +13,6 @@ from voicechat.transcription.transcript import Passage
 from voicechat.ui.sanitise import clean
 
 Format = Literal["text", "srt", "vtt", "json"]
-FORMATS: tuple[Format, ...] = ("text", "srt", "vtt", "json")
 SUFFIXES: dict[Format, str] = {"text": ".txt", "srt": ".srt", "vtt": ".vtt", "json": ".json"}
 _LINE = 42
 """Characters that a line of a subtitle holds, and two lines that a subtitle has: what readers follow."""
