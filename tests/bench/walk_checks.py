@@ -16,8 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, get_args
 
-from voicechat.core.view import ConnectionView, MicState, MicView, ReplyState, ReplyView
-from voicechat.core.viewing import CUT_WORDS
+from voicechat.core.view import CUT_WORDS, ConnectionView, MicState, MicView, ReplyState, ReplyView
 from voicechat.insight.checks.refusals import Refused
 from voicechat.insight.run import CHECKS
 from voicechat.ui.wording import Scene, mic_words, reply_words

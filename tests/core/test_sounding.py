@@ -370,7 +370,7 @@ def test_a_response_ends_where_its_device_was_lost_unless_played_out(
 def test_an_answer_whose_device_is_lost_is_shown_as_cut_while_it_is_new() -> None:
     talk = audible().at(2.0).tell(LOST).at(3.5).tell(on.AssistantFellSilent(3.5))
     shown = {(reply.state, reply.detail) for reply in (talk.at(3.5 + tenths / 10).view.reply for tenths in range(80))}
-    assert ("cut", "device lost") in shown
+    assert ("cut", "no sound device") in shown
 
 
 def test_responses_cut_by_a_lost_device_resume_when_audible_again() -> None:

@@ -40,6 +40,17 @@ KEYS = {
 TALK_KEYS = ("space", "f8", "ctrl+@")
 
 
+async def test_a_stop_without_an_answer_says_so_and_is_told_all_the_same() -> None:
+    async with showing("ptt", (120, 36)) as (app, engine, pilot):
+        await pilot.press("f9")
+        assert "no answer to stop" in text(app) and engine.sent[-1] == did.StopPressed()
+        engine.show(View(PTT, SPEAKING, OPEN))
+        app.notice("")
+        await until(pilot, lambda: "speaking" in text(app))
+        await pilot.press("escape")
+        assert "no answer to stop" not in text(app)
+
+
 async def test_a_key_sends_the_user_event_it_stands_for() -> None:
     async with showing("ptt") as (app, engine, pilot):
         await pilot.press(*KEYS)

@@ -26,7 +26,7 @@ ENDS = [
     (replace(CUT, cut_by="line"), "╳ connection lost at 2.4 s"),
     (
         replace(CUT, cut_by="device", rest=" this and that" + " and more" * 20 + "."),
-        "╳ no loudspeaker since 2.4 s · not heard: this and that and more",
+        "╳ no sound device at 2.4 s · not heard: this and that and more",
     ),
     (replace(CUT, false_alarm=True), "╳ a noise cut it at 2.4 s"),
     (replace(CUT, cut_is_estimate=True), "╳ you cut in at ≈2.4 s"),

@@ -209,6 +209,15 @@ def as_line(turn: TurnView) -> dict[str, Any]:
     return line
 
 
+CUT_WORDS = {
+    "you": "you stopped it",
+    "barge-in": "you cut in",
+    "push-to-talk": "you cut in",
+    "server": "the server stopped it",
+    "line": "connection lost",
+    "device": "no sound device",
+}
+"""Who cut an answer short (`TurnView.cut_by`), in words behind which a time may stand."""
 ENDS = {"mic_live": "mic_flat", "device_back": "device_lost", "line_back": "line_lost"}
 """Codes of notes (`TurnView.detail`) that tell that a trouble is over, and the code that told of it."""
 

@@ -27,7 +27,18 @@ from voicechat.core.sounding import (
 )
 from voicechat.core.spoken_text import heard_length
 from voicechat.core.state import Cut, State, Turn
-from voicechat.core.view import ConnectionView, Lamp, MicState, MicView, ReplyState, ReplyView, ToolAsk, TurnView, View
+from voicechat.core.view import (
+    CUT_WORDS,
+    ConnectionView,
+    Lamp,
+    MicState,
+    MicView,
+    ReplyState,
+    ReplyView,
+    ToolAsk,
+    TurnView,
+    View,
+)
 from voicechat.protocol.session_dialects import get_path
 
 MOST_KEPT = 8192
@@ -147,14 +158,6 @@ BREATH = 0.8
 """Seconds of silence inside an answer that count as a pause between its sentences."""
 SHOWN_FOR = 3.0
 """Seconds for which an end (finished, cut, stopped) is shown before `ready`."""
-CUT_WORDS = {
-    "you": "you stopped it",
-    "barge-in": "you cut in",
-    "push-to-talk": "you cut in",
-    "server": "the server stopped it",
-    "line": "connection lost",
-    "device": "device lost",
-}
 
 
 def reply_view(state: State, now: float, policy: TurnPolicy) -> ReplyView:

@@ -19,6 +19,7 @@ import msgspec
 
 from voicechat import __version__
 from voicechat.core.tool_turns import ARROW
+from voicechat.core.view import CUT_WORDS
 from voicechat.engine.link import Finding
 from voicechat.insight.metrics.prices import Cost
 from voicechat.insight.metrics.turns import TurnNumbers
@@ -29,14 +30,6 @@ from voicechat.journal.page_timeline import lane_names, timeline
 from voicechat.journal.past_talk import NOTHING, PastTalk, TranscriptLine, clock
 from voicechat.ui.sanitise import escaped, show
 
-CUT = {
-    "barge-in": "you cut in",
-    "push-to-talk": "you took the turn",
-    "you": "you stopped it",
-    "server": "the server stopped it",
-    "line": "the connection was lost",
-    "device": "the sound device was lost",
-}
 SIGNS = {"error": "✕", "warning": "▲", "info": "·"}
 MOST_EVIDENCE = 8
 BAR = 100.0
@@ -83,7 +76,7 @@ def _body(line: TranscriptLine) -> Iterator[Markup]:
 def _unheard(line: TranscriptLine) -> Iterator[Markup]:
     if not line.cut_by:
         return
-    yield el("span", f" ╳ {CUT.get(line.cut_by, 'it was cut')} at {line.cut_at:.1f} s", class_="cut")
+    yield el("span", f" ╳ {CUT_WORDS.get(line.cut_by, 'it was cut')} at {line.cut_at:.1f} s", class_="cut")
     if line.unheard.strip():
         yield el("span", " · not heard: ", class_="quiet")
         yield el("del", line.unheard.strip())

@@ -378,9 +378,9 @@ class VoiceChatApp(App[int]):
 
     # the answer and the session
     def action_tell(self, what: str) -> None:
-        self.tell(TOLD[what])
-        if what == "stop" and self.view.reply.state in AT_REST:
+        if what == "stop" and self.view.reply.state in AT_REST and not self.view.mic.translates_to:
             self.notice("no answer to stop")
+        self.tell(TOLD[what])
 
     async def action_back(self) -> None:
         """Close the topmost thing; if nothing is open, stop the answer."""

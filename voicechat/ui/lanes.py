@@ -9,7 +9,7 @@ import math
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 from rich.cells import cell_len, set_cell_size
 
@@ -92,13 +92,8 @@ class Cells:
         if selected is not None:
             start, end = max(0, selected[0]), max(0, selected[1])
             looks[start:end] = [_selected(*look) for look in looks[start:end]]
-        place = 0
-        while place < len(looks):
-            look, end = looks[place], place + 1
-            while end < len(looks) and looks[end] == look:
-                end += 1
-            row.own("".join(self.text[place:end]), look[0], bg=look[1])
-            place = end
+        for look, places in groupby(range(len(looks)), looks.__getitem__):
+            row.own("".join(self.text[place] for place in places), look[0], bg=look[1])
         return row
 
 

@@ -12,7 +12,7 @@ from typing import Literal
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from voicechat.core.view import ConnectionView, Lamp, MicState, MicView, ReplyState, ReplyView, TurnView
+from voicechat.core.view import CUT_WORDS, ConnectionView, Lamp, MicState, MicView, ReplyState, ReplyView, TurnView
 from voicechat.errors import ConfigError
 from voicechat.insight.metrics.ledger import Figures
 
@@ -64,16 +64,6 @@ Tone = Literal["live", "plain", "waiting", "warning", "error"]
 
 RELEASES: Mapping[Release, str] = {"true": "at once", "guessed": "≈0.2 s late", "remote": "≈0.4 s late"}
 """When the end of a hold is noticed."""
-
-CUT_WORDS = {
-    "you": "you stopped it at",
-    "barge-in": "you cut in at",
-    "push-to-talk": "you cut in at",
-    "server": "the server stopped it at",
-    "line": "connection lost at",
-    "device": "no loudspeaker since",
-}
-
 
 NO_KEY = "\0"
 """What a read-only viewer has in place of a key that would change the talk."""
@@ -178,8 +168,8 @@ def assistant_name(connection: ConnectionView) -> str:
 
 def cut_words(turn: TurnView) -> str:
     """`you cut in at 2.4 s`: who cut the answer, and when."""
-    words = "a noise cut it at" if turn.false_alarm else CUT_WORDS[turn.cut_by or "you"]
-    return f"{words} {'≈' if turn.cut_is_estimate else ''}{turn.cut_at:.1f} s"
+    words = "a noise cut it" if turn.false_alarm else CUT_WORDS[turn.cut_by or "you"]
+    return f"{words} at {'≈' if turn.cut_is_estimate else ''}{turn.cut_at:.1f} s"
 
 
 def release_words(release: Release, key: str = "") -> str:

@@ -74,7 +74,7 @@ COMMANDS: Mapping[str, did.UserAct | None] = {
 }
 """None: for the talk itself."""
 HELP = (
-    "Enter alone: talk, and Enter again to send; in hands-free: pause and resume the microphone",
+    "Enter alone: talk, and Enter again to send; with an open mic: pause and resume it",
     "any other line is a message; say TEXT sends a text that begins like a command",
     "mute, unmute: the microphone; stop: the answer; again: reconnect, or ask for a missing answer",
     "mode push-to-talk|hands-free|transcribe, barge-in on|off, volume 0.8 (up to 1.5), deafen, undeafen",
