@@ -122,7 +122,7 @@ class Deck(Painted):
             self._lamps(row, words.lamps)
             self._meter_in(row, min(40, width - right_width - row.cells - 15), words.live)
         else:
-            row.own(words.second, "quiet")
+            row.own(self.notice, bold=True) if self.notice else row.own(words.second, "quiet")
         row.cut_to(width - right_width - 1).to(width - right_width)
         return row.join(self._right(row, y, right_width, answer))
 
@@ -147,15 +147,11 @@ class Deck(Painted):
             part.own("out ", "quiet")
             self._meter(part, width - 14, self.meters.output, None, "assistant")
             part.own(self._out_level().rjust(8), "quiet")
-        else:
-            part.own(self.notice, "foreground", bold=True) if self.notice else self._right_last(part, answer)
-        return part.cut_to(width)
-
-    def _right_last(self, part: Row, answer: ReplyWords) -> None:
-        if self.mic.deafened:
+        elif self.mic.deafened:
             part.own(shown_parts(f"loudspeaker off · {self.scene.keys.of('deafen')} turns it on"), "warning")
         else:
             part.own(answer.second, "quiet")
+        return part.cut_to(width)
 
     def _out_level(self) -> str:
         level = self.meters.output
