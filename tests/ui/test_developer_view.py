@@ -110,6 +110,15 @@ async def test_events_key_leads_from_the_answer_that_was_cut_to_the_local_event_
             await until(pilot, lambda: "F2 shows why" not in text(app) and "Yes." in text(app))
 
 
+async def test_the_footer_tells_the_keys_of_the_problems_while_they_have_the_keyboard() -> None:
+    async with developer(NORMAL, FINDINGS) as (app, _, pilot):
+        assert "f freeze" in text(app) and "↑↓ problem" not in text(app)
+        await pilot.press("n")
+        await until(pilot, lambda: "↑↓ problem   Enter its event" in text(app))
+        app.talk.developer.inspector.events.focus()
+        await until(pilot, lambda: "f freeze" in text(app))
+
+
 async def test_tab_goes_from_pane_to_pane_in_the_order_of_reading() -> None:
     async with developer(WIDE) as (app, _, pilot):
         talk = app.talk

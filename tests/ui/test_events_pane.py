@@ -205,7 +205,11 @@ async def test_local_events_are_hidden_until_their_key_and_a_link_to_one_still_f
         assert "mic.closed" not in text(app) and "l shows local events" in text(app)
         await pilot.press("l")
         await until(pilot, lambda: "EVENTS 47 shown" in text(app) and "l hides local events" in text(app))
-        await pilot.press("l")
+        await pilot.press("f2", "f2")
+        await until(pilot, lambda: "l hides local events" in text(app))
+        await pilot.press("escape")
+        assert not app.talk.developer.is_shown, "what was chosen with a key is no filter to be closed first"
+        await pilot.press("f2", "l")
         await until(pilot, lambda: "EVENTS 46 shown" in text(app))
         assert pane.select_seq(seq_of("mic.closed")) and current_type(app) == "mic.closed"
 

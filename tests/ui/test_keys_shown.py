@@ -46,6 +46,14 @@ async def test_no_word_of_the_key_card_is_cut_on_a_screen_of_80_columns() -> Non
             assert [a.words for a in ACTIONS if a.group in groups and a.id != "vc.quit" and a.words not in card] == []
 
 
+async def test_the_key_card_explains_every_sign_of_talk_and_deck() -> None:
+    async with showing("talk", (120, 36)) as (app, _, pilot):
+        await pilot.press("question_mark")
+        await until(pilot, lambda: isinstance(app.screen, HelpScreen))
+        card = str(app.screen.query_one("#keys Static", Static).content)
+        assert [sign for sign in "●◉○✕◆◇▲╳│" if sign not in card] == []
+
+
 def keys_named(rows: Iterable[str]) -> set[str]:
     """Keys of the default bindings that the rows still name."""
     shown = "\n".join(rows)

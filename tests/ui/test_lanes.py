@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 
 import pytest
 
@@ -150,3 +151,26 @@ def test_hours_do_not_grow_the_lanes_without_bound() -> None:
     for n in range(21_000):
         history.take_row(row(n * 1.0, "input_audio_buffer.speech_started"))
     assert len(history.vad.spans) <= 20_000 and len(history.marks) <= 20_000
+
+
+def test_an_answer_that_fell_silent_before_its_response_was_done_is_not_playing_any_more() -> None:
+    history = History()
+    for event in (
+        row(1.0, "response.created", refs=("resp_1", "", "")),
+        row(1.2, "assistant.audible", "local"),
+        row(2.0, "assistant.silent", "local", last_audible_at=1.9),
+        row(2.3, "response.done", refs=("resp_1", "", ""), response={"status": "completed"}),
+    ):
+        history.take_row(event)
+    history.take_levels(30.0, None, None, sent=False)
+    assert "playing out" not in lane(drawn(history, Look(30.0, 0.25)), "reply") and history.reply.open is None
+
+
+def test_no_label_of_the_axis_is_cut_by_the_word_now() -> None:
+    history = History()
+    for end in (n * 0.7 for n in range(90, 140)):
+        history.take_levels(end, None, None, sent=False)
+        axis = drawn(history, Look(end, 0.125))[-1]
+        assert axis.endswith(" now") and all(
+            re.fullmatch(r"\d+:\d\d", label.strip("─ now")) for label in axis.split("┬")[1:]
+        )

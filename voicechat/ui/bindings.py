@@ -96,7 +96,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("vc.record", "w", "record", "start or stop recording", "WRITE", "Record"),
     Action("vc.echo", "", "switch('echo', 'on')", "cancel the loudspeaker's echo", command="Echo cancelling"),
     Action("vc.headphones", "", "switch('echo', 'headphones')", "headphones: no echo to cancel"),
-    Action("vc.half_duplex", "", "switch('echo', 'off')", "half duplex: no echo cancelling"),
+    Action("vc.half_duplex", "", "switch('echo', 'off')", "half duplex: the mic is off while the assistant speaks"),
     Action("vc.noise", "", "switch('noise')", "noise suppression on or off"),
     Action("vc.gain", "", "switch('gain')", "gain control on or off"),
     Action("vc.allow", "", "consent('once')", "let the tool run", command="allow: this call of a tool"),
