@@ -283,10 +283,10 @@ def mic_never_reopened(model: SessionModel, record: Record) -> Iterator[Finding 
     committed = model.last["input_audio_buffer.commit"]
     if committed is not None and 0 < committed.seq - closed.seq <= 3:
         return  # so it was the end of a turn of the client's
-    if model.sounding is not None or model.is_ended:
-        return
     done = model.newest.done if model.newest is not None else None
-    ended = _later(model.playback.ended, closed)
+    ended, heard = _later(model.playback.ended, closed), model.sounding
+    if model.is_ended or (heard is not None and (ended is None or ended.seq < heard.seq)):
+        return
     over = ended or _later(done, closed)
     if over is None or not _is_overdue(model, over, LIMIT if ended else SOUND_AFTER_DONE, record):
         return

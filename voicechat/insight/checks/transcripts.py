@@ -92,13 +92,14 @@ def _answered_too_soon(model: SessionModel) -> Iterator[Finding]:
         return
     pieces = [one for one in segments if UNFINISHED.search(one.transcript or "")]
     is_running = any(before in pieces and after in pieces for before, after in pairwise(segments))
+    said = [one.transcript or "" for one in segments]
+    open_ = [one for one, words in zip(segments, said, strict=True) if words[-1].isalnum() and words.count(" ") > 1]
     goes_on = [
-        after
-        for before, after in pairwise(segments)
-        if (after.transcript or "")[:1].islower() and (before.transcript or "")[-1:].isalnum()
+        segments[at] for at, (words, more) in enumerate(pairwise(said), 1) if more[0].islower() and words[-1].isalnum()
     ]
-    if len(goes_on) >= TIMES and any((one.transcript or "")[:1].isupper() for one in segments):
-        pieces, is_running = goes_on, True  # of a writer who sets capitals
+    is_cut = (goes_on or pieces) and min(len(open_), len(answers)) >= TIMES and any(one[-1] in ".?!" for one in said)
+    if is_cut or (len(goes_on) >= TIMES and any(one[0].isupper() for one in said)):
+        pieces, is_running = goes_on or open_, True  # of a writer who sets capitals, or stops
     if is_running or len(pieces) >= max(TIMES, SHARE * len(segments)):
         title = "Turns of the user end in the middle of a sentence, again and again."
         yield _segments_too_short_finding(model, title, [one.transcribed for one in pieces], 0.75)

@@ -267,7 +267,7 @@ def _of_client(said: str) -> Told | None:
 
 def _of_microphone(said: str) -> Iterator[Told]:
     flag = say.MIC_SET.search(said)  # of a list of flags the first one counts
-    for clause in (flag[0],) if flag is not None else _CLAUSES.split(said):
+    for clause in (flag[0],) if flag is not None else _CLAUSES.split(said.replace("()", "")):
         told = _gate(clause)
         if told is None:
             continue

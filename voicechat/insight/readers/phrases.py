@@ -118,7 +118,7 @@ def words(said: str) -> Iterable[str]:
     return said.split()
 
 
-GAP = r"[^.;。；\n]{0,40}?"
+GAP = r"(?:[^.;。；\n]|\.(?=\w)){0,40}?"
 """Between two words of one clause."""
 
 MICROPHONE = any_of(
