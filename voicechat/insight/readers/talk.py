@@ -49,6 +49,7 @@ _AFTER_IT = r"(?:[\])]|\s*[:>]){1,3}\s*(\S.*)"
 """`transcript (user): ...`"""
 _QUOTE = r"['\"]?\W{0,4}(?:\w{0,16}?(?:transcript|text)['\"]?\s?[:=]\s?)?['\"“]((?:[^\"\\]|\\.){1,1000})"
 _LATER = r".{0,120}?\b(?:\w{1,8}_)?(?:transcript|text)(?:_\w{1,8})?['\"]?\s?[:=]\s?['\"]((?:[^\"\\]|\\.){1,1000})"
+_QUOTED = rf"(?:{_LATER}|{_QUOTE})"
 _BEGAN = any_of("start(?:ed|s)?", "began", "begins"), any_of("started", "began"), "speaking", "开始"
 _ENDED = any_of("stop(?:ped|s)?", "finished", "ended"), any_of("stopped", "ended", "done"), "listening", "(?:停止|结束)"
 
@@ -82,20 +83,15 @@ ROWS: tuple[tuple[str, Phrase], ...] = (
         + _SAYS
         + _WORDS,
         _LEAD + _OF + _USER + _AFTER_IT,
-        rf"\b{_USER} transcript\b" + _LATER,
+        rf"(?<!phantom )\b(?:{_USER}[ _](?:transcript|speech|input_transcribed)|"
+        r"(?:\w+_)?(?:stt|asr)[ _-](?:\w+ )?(?:transcript|end))\b" + _QUOTED,
         r"^\W*heard: ['\"“](\S.{1,900})['\"”]\W*$",
-        r"\breceived user transcript\b" + _LATER,
         rf"^[\W\d]{{0,12}}(?:[ap]m\W{{1,4}})?((?:{CREDITS})[^{{}}=<>]{{0,30}})$",
-        r"\b(?:stt|asr) (?:final )?transcript (?:received|result)\b" + _LATER,
         _LEAD + _USER + r"\s{1,3}['\"“](\S.{1,900})['\"”]\W*$",
         r"\[(?:stt|asr|whisper)(?: \w{1,10})?\]\s+['\"“](\S.{1,900})['\"”]\W*$",
-        r"^\W*\[(?:stt|asr|whisper)\]\s+(?!\w{1,20}[ =]\w{1,20}$)(\w[^={}]{1,900})$",
+        r"^\W*(?:\[(?:stt|asr|whisper)\]|(?:stt|asr):)\s+(?!\w{1,20}[ =]\w{1,20}$)(\w\S* [^={}/]{1,900})$",
         r"\buser-transcription\b(?=.{0,400}final\W{1,4}true)" + _LATER,
-        r"\b(?:received|final|committed) (?:final )?user (?:transcript|speech)\b" + _QUOTE,
-        r"\buser_input_transcribed\b" + _QUOTE,
         r"\bspeech recogni[sz]ed as" + _QUOTE,
-        r"(?:\b|_)stt[_-]end\b" + _LATER,
-        r"^\W*(?:stt|asr): (\w\S* \S+ [^={}/]{1,900})$",
         r"\brole=['\"]?(?:user|human)\b.{0,24}?\b(?:content|text)=" + _QUOTE,
         r"\bApplication: >> (\S.*)",
         _LEAD + r"(?:user |input |final ){0,2}trans[ck]ri(?:pt(?:ion)?|pción|ção)(?:[ .](?:completed|final|done))?"
@@ -105,15 +101,13 @@ ROWS: tuple[tuple[str, Phrase], ...] = (
         _LEAD + any_of(_BOT, "chatgpt", "gpt", "gemini") + r"(?<!model)(?<!tts)" + _SAYS + _WORDS,
         _LEAD + _BOT + r"\s{1,3}['\"“](\S.{1,900})['\"”]\W*$",
         _LEAD + _OF + _BOT + _AFTER_IT,
-        rf"\b{_BOT} transcript\b" + _LATER,
+        rf"\b(?:{_BOT}[ _-](?:transcript|transcription|speech)|(?:\w+_)?tts[_-]start|committed agent \w+)\b" + _QUOTED,
         r"^\W*saying: ['\"“](\S.{1,900})['\"”]\W*$",
         r"\bgenerating tts\W{1,3}(\w.{1,900})",
         r"\[tts(?: \w{1,10})?\]\s+['\"“](\S.{1,900})['\"”]\W*$",
         r"^\W*\[(?:llm|tts)\]\s+(\w[^={}]{1,900}[.?!])$",
-        r"\b(?:committed agent (?:speech|transcript)|bot-transcription)\b" + _LATER,
         r"\bconversation_item_added\b.{0,40}\brole\W{1,5}assistant\b.{0,24}?(?:text|content)" + _QUOTE,
         r"\bApplication: << (\S.*)",
-        r"(?:\b|_)tts[_-]start\b" + _LATER,
         r"^\W*tts: (\w\S* \S+ [^={}/]{1,900})$",
         r"\brole=['\"]?(?:assistant|bot|agent)\b.{0,24}?\b(?:content|text)=" + _QUOTE,
     )),
