@@ -27,11 +27,11 @@ from tests.support.lossy_relay import Network
 from tests.support.tapes import write_wav
 from tests.support.word_errors import word_error_rate
 from voicechat.config.load import load_settings
-from voicechat.config.secrets import without_keys
 from voicechat.core.events import AgainPressed, Event, TextEntered
 from voicechat.core.state import State
 from voicechat.engine.assemble import Talk
 from voicechat.journal.entry import Entry
+from voicechat.journal.secrets_scan import without_keys
 from voicechat.local_server.spawn import start_local_server
 from voicechat.local_server.speech import engine_is_missing
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from voicechat.config.load import load_settings
-from voicechat.config.secrets import filled, private_environ, with_private, without_keys
+from voicechat.config.secrets import filled, private_environ, with_private
 from voicechat.config.settings import as_plain, from_plain
 from voicechat.errors import ConfigError
+from voicechat.journal.secrets_scan import without_keys
 
 FLAGS = {
     "base_url": "https://h.example",

@@ -15,15 +15,14 @@ from voicechat.config.secrets import (
     Key,
     ask_keyring,
     find_key,
-    hide,
     key_lying_about,
     key_of_command,
     obtain_key,
     with_key,
-    without_keys,
 )
 from voicechat.config.settings import Settings
 from voicechat.errors import ConfigError
+from voicechat.journal.secrets_scan import scrubbed, without_keys
 
 BOTH = {"VOICECHAT_API_KEY": "vc-key", "OPENAI_API_KEY": "sk-key"}
 
@@ -39,8 +38,9 @@ def test_the_local_server_gets_no_keys() -> None:
 
 
 def test_a_key_is_hidden_in_whatever_a_server_says() -> None:
-    assert hide("Incorrect API key provided: sk-key-123", "sk-key-123") == "Incorrect API key provided: [key hidden]"
-    assert hide("ab", "ab") == "ab"
+    assert scrubbed("Incorrect API key: own-key-123", ("own-key-123",)) == "Incorrect API key: [key]"
+    assert scrubbed("Incorrect API key: sk-proj-123456", ()) == "Incorrect API key: [key]"
+    assert scrubbed("ab", ("ab",)) == "ab"
 
 
 def settings_with(**values: object) -> Settings:

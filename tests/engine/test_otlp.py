@@ -11,12 +11,12 @@ import pytest
 
 from tests.support.collector import Collector, collecting, facts, problems_of
 from voicechat.config.otlp import otlp_endpoint
-from voicechat.config.secrets import without_keys
 from voicechat.config.settings import Settings
 from voicechat.engine.otlp import FLUSH, OtlpExporter
 from voicechat.engine.problems import Problems
 from voicechat.errors import ConfigError
 from voicechat.journal.observers import Observers
+from voicechat.journal.secrets_scan import without_keys
 
 KEY = "sk-abcdefghijklmnop"
 

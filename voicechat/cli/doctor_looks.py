@@ -14,6 +14,7 @@ from typing import Literal, TextIO
 from rich.console import Console
 from rich.text import Text
 
+from voicechat.journal.secrets_scan import KEY, LOOKS_SECRET
 from voicechat.ui.paint import to_ascii
 from voicechat.ui.sanitise import clean
 
@@ -102,7 +103,6 @@ def worst(checks: Iterable[Check]) -> Mark:
     return "bad" if "bad" in marks else "care" if "care" in marks else "good"
 
 
-_LOOKS_SECRET = re.compile(r"\b(?:sk|ek|rk|pk|key|tok)[-_][A-Za-z0-9_\-*.]{6,}")
 _IN_ADDRESS = re.compile(r"(?<=://)[^/\s@]+@")
 _SHORTEST_NAME = 3
 """A shorter name of a user or computer is part of too many words."""
@@ -119,8 +119,8 @@ class Redactor:
     def text(self, text: str) -> str:
         for secret in self.secrets:
             if len(secret) >= _SHORTEST_NAME:
-                text = text.replace(secret, "[key]")
-        text = _IN_ADDRESS.sub("[user]@", _LOOKS_SECRET.sub("[key]", text))
+                text = text.replace(secret, KEY)
+        text = LOOKS_SECRET.sub(KEY, _IN_ADDRESS.sub("[user]@", text))
         if len(self.home) > 1:
             text = text.replace(self.home, "~")
         for host in sorted(self.hosts, key=len, reverse=True):

@@ -26,12 +26,12 @@ from voicechat.cli.doctor_looks import Check
 from voicechat.cli.doctor_services import key_checks, network_checks, provider_checks, sound_checks, version_of
 from voicechat.config.load import survey
 from voicechat.config.locations import config_file, state_dir, why_not_writable, wished_state_dir
-from voicechat.config.secrets import without_keys
 from voicechat.config.settings import Settings
 from voicechat.engine.host import epitaph, frames, spawn
 from voicechat.engine.link import Bye, EngineHello, FromEngine, Ping, Pong, pack
 from voicechat.errors import ConfigError, VoiceChatError
 from voicechat.exit_codes import AUDIO, CONNECTION, ENGINE_DIED, FAILED_TURN, USAGE
+from voicechat.journal.secrets_scan import without_keys
 from voicechat.local_server.speech import INSTALL, engine_is_missing
 from voicechat.ui.terminal_colors import TerminalQuestion, may_ask
 

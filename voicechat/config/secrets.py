@@ -118,7 +118,6 @@ COMMAND_LIMIT = 5.0
 KEYRING_LIMIT = 10.0
 """Seconds: a keyring may ask for its password, and one that hangs must not hang us for ever."""
 LONGEST_KEY = 16_384
-_PRIVATE_ENDINGS = ("_API_KEY", "_TOKEN", "_SECRET", "_TOKEN_ACCESS", "_TRANSLATE_KEY", "_OTLP_HEADERS")
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,19 +262,3 @@ def ask_keyring(user: str) -> tuple[str, str]:
 def key_lying_about(environ: Mapping[str, str]) -> str:
     """Name of a variable that holds a key, for the welcome card; empty if there is none."""
     return next((name for name in KEY_VARIABLES if environ.get(name, "").strip()), "")
-
-
-def without_keys(environ: Mapping[str, str]) -> dict[str, str]:
-    """The environment for a child that has no business with keys (the local server)."""
-    private = {variable(name) for name in PRIVATE} | {"OTEL_EXPORTER_OTLP_TRACES_HEADERS"}
-    return {
-        name: value for name, value in environ.items() if not name.endswith(_PRIVATE_ENDINGS) and name not in private
-    }
-
-
-def hide(text: str, *keys: str) -> str:
-    """`text` with every occurrence of a key replaced, for errors that quote what a server said."""
-    for key in keys:
-        if len(key) >= 6:
-            text = text.replace(key, "[key hidden]")
-    return text

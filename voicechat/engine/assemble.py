@@ -33,7 +33,7 @@ from voicechat.audio.stream_counters import StreamCounters
 from voicechat.config.locations import device_memory_file, service_memory_file, tapes_dir, tapes_root
 from voicechat.config.providers import Provider
 from voicechat.config.retired import retired_notes
-from voicechat.config.secrets import find_key, hide, key_hint, without_keys
+from voicechat.config.secrets import find_key, key_hint
 from voicechat.config.service_memory import ServiceMemory
 from voicechat.config.settings import Settings
 from voicechat.config.wish import plan
@@ -54,6 +54,7 @@ from voicechat.failures import by_name
 from voicechat.journal.entry import Note
 from voicechat.journal.observers import Observers
 from voicechat.journal.rerun import last_state
+from voicechat.journal.secrets_scan import scrubbed, without_keys
 from voicechat.journal.tape import read_tape
 from voicechat.journal.tapes import find_tape
 from voicechat.local_server.spawn import LocalServer, start_local_server
@@ -328,7 +329,7 @@ class Talk:
         self.session.performer.tools, self.session.performer.secrets = self.toolbox, self.toolbox.placeholders
         self._secrets = self.lines.secrets()
         if self._secrets or settings.mcp:
-            self.session.performer.redact = lambda text: hide(text, *self.hidden())
+            self.session.performer.redact = lambda text: scrubbed(text, self.hidden())
         self.translator = translator_for(settings, environ, self.session, self.observers)
         self.desk = SoundDesk(settings, self.path, device_memory_file(), tell=self.session.tell, look=devices_now)
         mic = self.desk.wishes.mic.wish

@@ -8,7 +8,10 @@ from collections.abc import Iterable, Mapping
 KEY = "[key]"
 SHORTEST = 8
 """A shorter value is no key, and would be found in too many words."""
-PRIVATE_NAMES = re.compile(r"(_API_KEY|_TOKEN|_SECRET|_TOKEN_ACCESS|_PASSWORD|_ACCESS_KEY)$|^(API_KEY|TOKEN|PASSWORD)$")
+PRIVATE_NAMES = re.compile(
+    r"(_API_KEY|_TOKEN|_SECRET|_TOKEN_ACCESS|_TRANSLATE_KEY|_PASSWORD|_ACCESS_KEY|_OTLP_HEADERS|_TRACES_HEADERS)$"
+    r"|^(API_KEY|TOKEN|PASSWORD|VOICECHAT_(HEADERS|QUERY|ICE_SERVERS))$"
+)
 LOOKS_SECRET = re.compile(
     r"\b(?:sk|ek|rk|pk|gsk|xai|ghp|gho|glpat|hf|tok)[-_][A-Za-z0-9_\-*.]{8,}"
     r"|\bAIza[0-9A-Za-z_\-]{20,}"

@@ -26,10 +26,11 @@ from voicechat.audio.send_pace import Uplink, Waiting
 from voicechat.audio.sound_format import SoundEncoder, SoundFormat
 from voicechat.config.provider import Provider
 from voicechat.config.providers import provider_of
-from voicechat.config.secrets import find_key, without_keys
+from voicechat.config.secrets import find_key
 from voicechat.config.settings import Settings
 from voicechat.engine.service_target import service_target
 from voicechat.errors import SignallingError
+from voicechat.journal.secrets_scan import without_keys
 from voicechat.local_server.spawn import LocalServer, start_local_server
 from voicechat.protocol.dialects import DialectName
 from voicechat.tasks import sentence, spawn
