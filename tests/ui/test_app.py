@@ -19,6 +19,7 @@ from voicechat.core import events as did
 from voicechat.core.view import View
 from voicechat.engine.link import Ack, Batch, EngineHello, Goodbye, Unresponsive
 from voicechat.ui.app import ENGINE_DIED, VoiceChatApp
+from voicechat.ui.hold import HoldTiming
 from voicechat.ui.keyboard import KeyboardKnown, KeyMoved
 from voicechat.ui.options import Spectator, UiOptions, WelcomeFacts
 from voicechat.ui.screens.overlays import QuitScreen
@@ -38,6 +39,18 @@ KEYS = {
     "equals_sign": did.VolumeChosen(1.1),
 }
 TALK_KEYS = ("space", "f8", "ctrl+@")
+
+
+async def test_a_second_tap_that_may_be_the_repeat_of_a_hold_counts_once_and_says_so() -> None:
+    async with showing("talk", (120, 36)) as (app, engine, pilot):
+        app.talker.detector.timing = HoldTiming(first_repeat=0.05, floor=0.05, unlearned=0.05)
+        await pilot.press("space", "space")
+        assert engine.sent == [did.PauseToggled()]
+        await until(pilot, lambda: "Space twice within 0.8 s counted once" in text(app))
+        app.notice("")
+        await pilot.press("space", "space", "space")
+        await until(pilot, lambda: app.talker.detector.phase == "up")
+        assert "counted once" not in text(app) and engine.sent == [did.PauseToggled()] * 2
 
 
 async def test_a_stop_without_an_answer_says_so_and_is_told_all_the_same() -> None:

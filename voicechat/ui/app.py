@@ -55,7 +55,7 @@ from voicechat.ui.switches import Switches
 from voicechat.ui.talker import Talker
 from voicechat.ui.theme_files import LOOK_EVERY, ThemeChoice, app_color_defaults
 from voicechat.ui.widgets.transcript import Transcript
-from voicechat.ui.wording import grouped
+from voicechat.ui.wording import AT_REST, grouped
 
 if TYPE_CHECKING:
     from textual.command import Provider
@@ -85,11 +85,8 @@ LEAVE_WITHIN = 2.0
 SIGCONT restarts the application mode), and a voice program that hangs is an open microphone nobody sees."""
 MIC_FIRST = 0.3
 """So long the screen waits for the engine before it goes, seconds."""
-
-
-NOTICE_FOR = 2.0
-
-TWICE_WITHIN = 2.0
+NOTICE_FOR = TWICE_WITHIN = 2.0
+"""Seconds for which words of the moment stand, and within which a second press counts."""
 
 SEEN_ONLY = (did.DevicesAsked, did.FocusLost)
 """What even a spectator's screen says: it changes nothing of a talk."""
@@ -100,8 +97,6 @@ TOLD: dict[str, did.UserAct] = {
     "new": did.NewAsked(),
 }
 """What an action says to the engine, and nothing else."""
-AT_REST = ("ready", "finished", "cut", "stopped", "no-session")
-"""States of the answer in which there is nothing to stop."""
 BY_HAND = frozenset({"send_event", "resend", "template"})
 """Actions for events written by hand."""
 

@@ -49,6 +49,8 @@ class HoldDetector:
         self.has_release = False
         """The terminal reports releases."""
         self.phase: Phase = "up"
+        self.extra = 0
+        """Presses behind one that was spent at once: a single one was a second tap, or the first repeat of a hold."""
         self._since = 0.0
         self._last = 0.0
         self._intervals: deque[float] = deque(maxlen=16)
@@ -81,7 +83,7 @@ class HoldDetector:
             case _ if self.has_release:
                 return ()  # a repeat of a key that is down
             case "spent":
-                self._last = now
+                self._last, self.extra = now, self.extra + 1
                 return ()
             case "grace":
                 self._hold(now)
@@ -93,7 +95,7 @@ class HoldDetector:
     def _begin(self, now: float, talks: bool) -> tuple[UserEvent, ...]:
         self._since = self._last = now
         self._intervals.clear()
-        self.phase = "armed" if talks else "spent"
+        self.phase, self.extra = "armed" if talks else "spent", 0
         return (TalkPressed(),) if talks else ()
 
     def _hold(self, now: float) -> None:

@@ -40,10 +40,7 @@ class Talker:
 
     def _release_learnt(self) -> None:
         """How the end of a hold is known, for deck, footer and cards."""
-        if self.has_release:
-            self.app.talk.release = "true"
-        else:
-            self.app.talk.release = "remote" if self.app.remote else "guessed"
+        self.app.talk.release = "true" if self.has_release else "remote" if self.app.remote else "guessed"
 
     def key_moved(self, message: KeyMoved) -> None:
         if not self.has_release:
@@ -112,5 +109,7 @@ class Talker:
         if not self.app.is_shown:  # it is being taken down
             return
         self.app.tell(*self.detector.tick(time.monotonic()))
+        if self.detector.phase == "up" and self.detector.extra == 1:
+            self.app.notice(f"{self.app.talk.keys.of('ptt')} twice within 0.8 s counted once")
         self._arm_timer()
         self._release_learnt()

@@ -368,6 +368,8 @@ REPLIES: Mapping[ReplyState, tuple[str, str, str]] = {
     "no-session": ("○", "quiet", "no session"),
 }
 """State of the answer -> glyph, colour, words."""
+AT_REST = ("ready", "finished", "cut", "stopped", "no-session")
+"""States of the answer in which there is nothing to stop, and nothing to wait for."""
 UNHEARD: Mapping[ReplyState, str] = {
     "speaking": "written, not heard",
     "finishing": "written, not heard",

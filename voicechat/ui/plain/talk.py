@@ -40,6 +40,7 @@ from voicechat.ui.plain.lines import (
     settings_lines,
 )
 from voicechat.ui.sanitise import clean, cleaned
+from voicechat.ui.wording import AT_REST
 
 LONGEST = 32_000
 """Characters of one line; the engine takes no longer message."""
@@ -117,7 +118,6 @@ class Printer:
 
 
 Signal = Literal["end of input", "interrupted"]
-AT_REST = ("ready", "finished", "cut", "stopped", "no-session")
 REST = 1.5
 """Seconds at rest after a recording has ended: its last words may still be on their way to an answer."""
 GIVES_UP = 20.0
