@@ -102,7 +102,7 @@ async def test_events_key_leads_from_the_answer_that_was_cut_to_the_local_event_
             engine.say(TurnView("t1", "you", 1, "Well?", item_id="item_u"), cut)
             await until(pilot, lambda: "╳ you cut in at 1.2 s · F2 shows why" in text(app))
             await pilot.press("f2")
-            await until(pilot, lambda: "The running answer ends here" in text(app))
+            await until(pilot, lambda: "barge-in (your voice)" in text(app))
             entry = app.talk.developer.inspector.events.current_entry
             assert entry is not None and entry.kind.type == "answer.interrupted"
             await pilot.press("f2")

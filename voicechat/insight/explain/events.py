@@ -84,7 +84,7 @@ LOCAL: dict[str, tuple[str, str]] = {
     "tap.ended": ("A tapped call is over; `by` says who ended it.", "The next client begins anew."),
     "send.refused": ("A client event could not leave.", "The reason says why: no line, or too big."),
     "answer.interrupted": (
-        "The running answer ends here; `by` says by whom.",
+        "The answer ends here; `by`: you (a key), barge-in (your voice), push-to-talk, server, line.",
         "Its unheard words stay in the transcript.",
     ),
     "playback.flushed": (
