@@ -100,6 +100,7 @@ def engine(descriptor: int) -> None:
     from voicechat.audio.path import AudioPath
     from voicechat.engine import service
     from voicechat.engine.__main__ import main
+    from voicechat.engine.link import Command
 
     notes = Notes(descriptor)
     process, take, start = AudioPath.process, service.Service._take, Talk.start
@@ -114,9 +115,8 @@ def engine(descriptor: int) -> None:
         await start(talk)
 
     def taken(self: service.Service, message: object) -> None:
-        name = getattr(message, "name", "")
-        if name:
-            notes.queue.append(("command", name, time.monotonic()))
+        if isinstance(message, Command):
+            notes.queue.append(("command", type(message.act).__name__, time.monotonic()))
         take(self, message)  # type: ignore[arg-type]
 
     setattr(Talk, "start", started)  # noqa: B010
