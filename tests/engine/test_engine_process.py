@@ -25,18 +25,8 @@ from voicechat.config.locations import engine_log
 from voicechat.core.events import MuteChosen, TextEntered, TurnModeChosen
 from voicechat.core.view import TurnView
 from voicechat.engine.host import EngineProcess, Responses
-from voicechat.engine.link import (
-    Ack,
-    Batch,
-    EngineHello,
-    Finding,
-    FromEngine,
-    Goodbye,
-    Snapshot,
-    Turns,
-    Unresponsive,
-    pack,
-)
+from voicechat.engine.link import Ack, Batch, EngineHello, FromEngine, Goodbye, Snapshot, Turns, Unresponsive, pack
+from voicechat.insight.records import Finding
 
 PATIENCE = 15.0
 

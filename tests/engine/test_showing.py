@@ -22,7 +22,6 @@ from voicechat.engine.link import (
     Ack,
     Batch,
     Devices,
-    Finding,
     FromEngine,
     Goodbye,
     Meters,
@@ -38,7 +37,7 @@ from voicechat.engine.problems import Problems
 from voicechat.engine.showing import Showing
 from voicechat.insight.checks import Check
 from voicechat.insight.metrics.prices import Cost
-from voicechat.insight.records import MOST_EVIDENCE
+from voicechat.insight.records import MOST_EVIDENCE, Finding
 from voicechat.insight.run import CHECKS, Diagnosis
 from voicechat.journal.entry import Entry
 

@@ -16,8 +16,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from tests.support.collector import facts, from_json, problems_of
 from tests.support.command import here
 from tests.support.tapes import call_tape, opening, told_tape, turn
-from voicechat.engine.link import Evidence, Finding
 from voicechat.insight.metrics.turns import Direction
+from voicechat.insight.records import Evidence, Finding
 from voicechat.journal.spans import OPT_IN, SessionSpans, Via, as_otlp_json, tracer_to
 
 SECRET_WORDS = ("zebra", "quince", "marmalade", "kumquat", "pomelo")

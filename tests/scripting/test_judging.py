@@ -9,9 +9,10 @@ import pytest
 
 from tests.scripting.scripted_talk import BEGAN, row, snapshot
 from voicechat.core.view import TurnView
-from voicechat.engine.link import Batch, Evidence, Finding, Numbers, Turns
+from voicechat.engine.link import Batch, Numbers, Turns
 from voicechat.insight.metrics.ledger import Figures
 from voicechat.insight.metrics.turns import TurnNumbers
+from voicechat.insight.records import Evidence, Finding
 from voicechat.insight.two_tracks import Moment, TurnTaking, sound_findings
 from voicechat.scripting.judging import TalkObserver, judge, judge_sound
 from voicechat.scripting.model import Criterion, Expectation, SoundExpectation, Source

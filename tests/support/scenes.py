@@ -18,19 +18,10 @@ from msgspec.structs import replace
 
 from tests.support.event_rows import NUMBERS_METERS, free_numbers, loudness, numbers, row, talk_rows
 from voicechat.core.view import ConnectionView, MicView, ReplyView, ToolAsk, TurnView, View
-from voicechat.engine.link import (
-    Devices,
-    DeviceSide,
-    Evidence,
-    Finding,
-    Meters,
-    Numbers,
-    Received,
-    SessionShown,
-    SoundFacts,
-)
+from voicechat.engine.link import Devices, DeviceSide, Meters, Numbers, Received, SessionShown, SoundFacts
 from voicechat.insight.metrics.ledger import SideWork
 from voicechat.insight.metrics.prices import Cost, Tokens, Usage
+from voicechat.insight.records import Evidence, Finding
 from voicechat.journal.entry import Entry
 from voicechat.ui.history import TICK
 from voicechat.ui.options import WelcomeFacts

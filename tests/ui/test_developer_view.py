@@ -12,7 +12,7 @@ from tests.support.event_rows import row
 from tests.support.scenes import FINDINGS, happened
 from tests.support.screen import Stage, at_rest, showing, text, until
 from voicechat.core.view import TurnView
-from voicechat.engine.link import Evidence, Finding
+from voicechat.insight.records import Evidence, Finding
 from voicechat.ui.widgets.deck import Deck
 from voicechat.ui.widgets.problems_pane import in_order
 from voicechat.ui.widgets.transcript import Transcript, TurnList

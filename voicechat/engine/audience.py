@@ -21,7 +21,6 @@ from voicechat.engine.link import (
     Batch,
     Devices,
     EngineHello,
-    Finding,
     FromEngine,
     Goodbye,
     Numbers,
@@ -32,6 +31,7 @@ from voicechat.engine.link import (
     Turns,
     pack,
 )
+from voicechat.insight.records import Finding
 from voicechat.journal.entry import Entry
 
 SLOW = 512 * 1024

@@ -356,7 +356,7 @@ def _tool(turn: TurnView) -> Result:
 def _finding(finding: Finding) -> Result:
     """With the session fields that cure it as `set` takes them."""
     fields = () if finding.resolved else session_fields(finding.code)
-    told: Result = msgspec.to_builtins(finding)
+    told: Result = asdict(finding) | {"evidence": [asdict(mark) for mark in finding.evidence]}
     return told | {"repair": [{"field": field, "value": value} for field, value in fields]}
 
 

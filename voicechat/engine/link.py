@@ -16,6 +16,7 @@ from voicechat import __version__
 from voicechat.core.user_events import EchoMode, UserAct
 from voicechat.core.view import TurnView, View
 from voicechat.insight.metrics.ledger import Figures
+from voicechat.insight.records import Finding
 from voicechat.journal.entry import Entry
 
 WishFrom = Literal["system", "settings", "remembered", "chosen"]
@@ -145,32 +146,6 @@ class Devices(msgspec.Struct, frozen=True, tag_field="kind", tag="devices"):
     speakers: DeviceSide = DeviceSide()
     problem: str = ""
     hint: str = ""
-
-
-class Evidence(msgspec.Struct, frozen=True):
-    """One event that a finding was seen in: `Entry.seq`, its session time in seconds, and what it was."""
-
-    seq: int
-    t: float
-    ref: str = ""
-
-
-class Finding(msgspec.Struct, frozen=True, tag_field="kind", tag="finding"):
-    """A problem that a check has seen, or its new state: the newest message with an `id` is the whole truth of it."""
-
-    id: str
-    code: str
-    severity: Literal["error", "warning", "info"]
-    title: str
-    """What happened, one sentence."""
-    cause: str = ""
-    cure: str = ""
-    """The exact change."""
-    evidence: tuple[Evidence, ...] = ()
-    rests_on: str = ""
-    confidence: float = 1.0
-    resolved: bool = False
-    """The state has ended; it stays in the list."""
 
 
 class Numbers(msgspec.Struct, frozen=True, tag_field="kind", tag="numbers"):

@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from voicechat.engine.link import Evidence, Finding, FromEngine
-from voicechat.insight import records
-from voicechat.insight.records import Record, record_of
+from voicechat.engine.link import FromEngine
+from voicechat.insight.records import Finding, Record, record_of
 from voicechat.insight.run import Diagnosis
 from voicechat.journal.entry import Entry
 
@@ -36,7 +35,7 @@ class Problems:
         """Settings that would have served this talk better, as `SessionShown` has them."""
 
     @property
-    def findings(self) -> tuple[records.Finding, ...]:
+    def findings(self) -> tuple[Finding, ...]:
         """Everything found so far, in the order it was first seen."""
         return self._diagnosis.findings
 
@@ -50,14 +49,14 @@ class Problems:
 
     def tick(self, now: float) -> None:
         """Look at what came since the last tick, and at what did not come. Sends findings that are new or changed."""
-        changed: dict[str, records.Finding] = {}
+        changed: dict[str, Finding] = {}
         try:
             while self._waiting:
                 collect(changed, self._diagnosis.feed(self._waiting.popleft()))
             collect(changed, self._diagnosis.look_again(now - self._started_at))
         finally:
             for finding in changed.values():
-                self._post(on_link(finding))
+                self._post(finding)
         model = self._diagnosis.model
         heard = (len(model.speech), model.speech[-1] if model.speech else None, model.configured.in_force)
         if heard != self._judged:
@@ -67,23 +66,7 @@ class Problems:
             self.suggested = ((SILENCE, best.silence_ms, told.gain),) if told is not None and best is not None else ()
 
 
-def collect(changed: dict[str, records.Finding], more: Iterable[records.Finding]) -> None:
+def collect(changed: dict[str, Finding], more: Iterable[Finding]) -> None:
     """The newest state of each finding is all that has to be told."""
     for finding in more:
         changed[finding.id] = finding
-
-
-def on_link(finding: records.Finding) -> Finding:
-    """The finding in the words of the link. In a running talk every event has its time."""
-    return Finding(
-        id=finding.id,
-        code=finding.code,
-        severity=finding.severity,
-        title=finding.title,
-        cause=finding.cause,
-        cure=finding.cure,
-        evidence=tuple(Evidence(one.seq, round(one.t or 0.0, 6), one.ref) for one in finding.evidence),
-        rests_on=finding.rests_on,
-        confidence=finding.confidence,
-        resolved=finding.resolved,
-    )

@@ -9,10 +9,11 @@ them that way; checks just say what they see.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from voicechat.protocol.dialects import GA_NAMES
 from voicechat.protocol.wire import number_within
@@ -31,28 +32,29 @@ class Evidence(msgspec.Struct, frozen=True, gc=False):
 
     seq: int
     t: float | None
-    ref: str
+    ref: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One problem. `id` is the same for every sighting of it."""
+class Finding(msgspec.Struct, frozen=True, tag_field="kind", tag="finding"):
+    """One problem, also as a message to the clients. `id` is the same for every sighting of it, and the newest finding
+    with it is the whole truth."""
 
     id: str
     code: str
     severity: Severity
     title: str
     """What happened, one sentence."""
-    cause: str
-    cure: str
+    cause: str = ""
+    cure: str = ""
     """The exact change: a line of the configuration, a field, a call."""
-    evidence: tuple[Evidence, ...]
+    evidence: tuple[Evidence, ...] = ()
     """At least one event; a finding without evidence is a defect."""
-    rests_on: str
+    rests_on: str = ""
     """The rule or the fact of the protocol it rests on, in words."""
-    confidence: float
+    confidence: float = 1.0
     """0 to 1."""
     resolved: bool = False
+    """The state has ended; it stays in the list."""
     ours: str = ""
     """The keys and settings of this program that do it; said only of its own sessions."""
 

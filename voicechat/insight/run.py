@@ -12,8 +12,10 @@ speech began and ended, so the pauses between the pieces are known, and those in
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
+
+from msgspec.structs import replace
 
 from voicechat.insight import checks
 from voicechat.insight.checks import (

@@ -23,9 +23,10 @@ from voicechat.core.step import step
 from voicechat.core.viewing import mic_view
 from voicechat.engine.eventlog import row_of
 from voicechat.engine.figures import Bookkeeper
-from voicechat.engine.link import Finding, FromEngine, MicSpan, Numbers
+from voicechat.engine.link import FromEngine, MicSpan, Numbers
 from voicechat.engine.problems import Problems
 from voicechat.errors import TapeError
+from voicechat.insight.records import Finding
 from voicechat.journal.entry import Entry
 from voicechat.journal.observers import Observers
 from voicechat.journal.rerun import Past, walk

@@ -20,9 +20,9 @@ import msgspec
 from voicechat import __version__
 from voicechat.core.tool_turns import ARROW
 from voicechat.core.view import CUT_WORDS
-from voicechat.engine.link import Finding
 from voicechat.insight.metrics.prices import Cost
 from voicechat.insight.metrics.turns import TurnNumbers
+from voicechat.insight.records import Finding
 from voicechat.journal.entry import Entry, refs_of, summary_of
 from voicechat.journal.export_sound import OPUS_BITS, Levels, as_opus, levels
 from voicechat.journal.markup import Markup, data_block, document, el, joined
@@ -114,7 +114,7 @@ def findings(found: tuple[Finding, ...]) -> Markup:
 
 def _finding(one: Finding) -> Markup:
     seen = [
-        el("li", el("a", precise(mark.t), href=f"#e{mark.seq}", data_seq=mark.seq), " ", el("code", mark.ref))
+        el("li", el("a", precise(mark.t or 0.0), href=f"#e{mark.seq}", data_seq=mark.seq), " ", el("code", mark.ref))
         for mark in one.evidence[:MOST_EVIDENCE]
     ]
     more = len(one.evidence) - MOST_EVIDENCE

@@ -19,9 +19,9 @@ from voicechat.config.settings import Settings
 from voicechat.core.policy import TurnPolicy
 from voicechat.core.state import State, Turn
 from voicechat.core.viewing import split
-from voicechat.engine.link import Finding
 from voicechat.errors import require_extra
 from voicechat.insight.metrics.ledger import Figures
+from voicechat.insight.records import Finding
 from voicechat.journal.entry import Entry
 from voicechat.journal.index import Film
 from voicechat.journal.redaction import ABOUT_TAPE, RedactedSource

@@ -27,7 +27,6 @@ from voicechat.engine.link import (
     Batch,
     Devices,
     EngineHello,
-    Finding,
     FromEngine,
     Goodbye,
     Jumped,
@@ -39,6 +38,7 @@ from voicechat.engine.link import (
 )
 from voicechat.engine.showing import Showing
 from voicechat.exit_codes import ENGINE_DIED
+from voicechat.insight.records import Finding
 from voicechat.journal.entry import Entry
 from voicechat.journal.index import Film
 from voicechat.journal.source import Source

@@ -33,12 +33,11 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer, format_trace_id, set_span_in_context
 
 from voicechat import __version__
-from voicechat.engine.link import Finding
 from voicechat.insight.metrics.calls import ToolCall, ToolCalls
 from voicechat.insight.metrics.ledger import Ledger
 from voicechat.insight.metrics.prices import Cost, Price, Usage
 from voicechat.insight.metrics.turns import Direction, TurnNumbers
-from voicechat.insight.records import Finding as Found, number, part, text
+from voicechat.insight.records import Finding, number, part, text
 from voicechat.journal.redact import without_keys
 from voicechat.protocol.dialects import GA_NAMES
 
@@ -134,7 +133,7 @@ class SessionSpans:
         """The service has said its own id."""
         self._told: Facts = {"voicechat.via": via}
         self._points: deque[Point] = deque(maxlen=MOST_ERRORS)
-        self._findings: dict[str, Finding | Found] = {}
+        self._findings: dict[str, Finding] = {}
         self._placed: set[str] = set()
         self._last = 0.0
 
@@ -151,7 +150,7 @@ class SessionSpans:
         if isinstance(name := event.get("type"), str):
             self._take(at, direction, GA_NAMES.get(name, name), event)
 
-    def found(self, findings: Iterable[Finding | Found]) -> None:
+    def found(self, findings: Iterable[Finding]) -> None:
         """Every finding so far, as it is now."""
         self._findings |= {finding.id: finding for finding in findings}
 
@@ -337,7 +336,7 @@ class SessionSpans:
     def _numbered(self, number: int) -> Facts:
         return {"voicechat.turn_id": f"{self._id}/{number}", "voicechat.turn": number}
 
-    def _finding(self, finding: Finding | Found, otherwise: float) -> Point:
+    def _finding(self, finding: Finding, otherwise: float) -> Point:
         """At its newest evidence."""
         at = max((one.t for one in finding.evidence if one.t is not None), default=otherwise)
         about = [turn.number for turn in self._ledger.turns if turn.began_at is not None and turn.began_at <= at]

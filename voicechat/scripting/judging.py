@@ -17,9 +17,10 @@ from itertools import islice
 from typing import Literal
 
 from voicechat.core.view import TurnView, View
-from voicechat.engine.link import Batch, Finding, FromEngine, Numbers, Snapshot, Turns
+from voicechat.engine.link import Batch, FromEngine, Numbers, Snapshot, Turns
 from voicechat.insight import records
 from voicechat.insight.metrics.turns import TurnNumbers
+from voicechat.insight.records import Finding
 from voicechat.insight.two_tracks import TurnTaking
 from voicechat.journal.entry import Entry, refs_of, summary_of
 from voicechat.local_server.brain.numbers import with_digits

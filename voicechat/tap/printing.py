@@ -12,8 +12,9 @@ from typing import Any, TextIO
 from voicechat import exit_codes
 from voicechat.config.settings import Settings
 from voicechat.engine.eventlog import row_of
-from voicechat.engine.link import Finding, FromEngine
+from voicechat.engine.link import FromEngine
 from voicechat.engine.pipe import TICK
+from voicechat.insight.records import Finding
 from voicechat.journal.entry import Entry, summary, summary_of
 from voicechat.journal.lines import AUDIO_TYPES
 from voicechat.tap.host import TapSettings

@@ -29,8 +29,9 @@ from voicechat.audio.sound_format import HIGHEST_RATE, LOWEST_RATE, SoundDecoder
 from voicechat.config.settings import Settings
 from voicechat.engine.eventlog import EventLog, elided
 from voicechat.engine.figures import Bookkeeper
-from voicechat.engine.link import Finding, FromEngine, Numbers
+from voicechat.engine.link import FromEngine, Numbers
 from voicechat.engine.problems import Problems
+from voicechat.insight.records import Finding
 from voicechat.journal.entry import TRANSLATED, Entry
 from voicechat.journal.lines import AUDIO_TYPES, without_audio
 from voicechat.journal.observers import Observer, Observers

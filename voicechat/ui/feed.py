@@ -16,7 +16,6 @@ from voicechat.engine.link import (
     Batch,
     Devices,
     EngineHello,
-    Finding,
     FromEngine,
     Goodbye,
     Meters,
@@ -27,6 +26,7 @@ from voicechat.engine.link import (
     Turns,
     Unresponsive,
 )
+from voicechat.insight.records import Finding
 from voicechat.ui import messages
 from voicechat.ui.pace import after_death, is_urgent, paintings_a_second, unhurried, without_response
 from voicechat.ui.sanitise import clean, cleaned

@@ -10,7 +10,6 @@ from voicechat.engine.link import (
     Batch,
     Devices,
     EngineHello,
-    Finding,
     FromEngine,
     Goodbye,
     Jumped,
@@ -22,6 +21,7 @@ from voicechat.engine.link import (
     Turns,
     Unresponsive,
 )
+from voicechat.insight.records import Finding
 
 NEWEST_ONLY = frozenset({Snapshot, Devices, SessionShown, Numbers, Playing})
 """Records of which the newest is the whole truth: an older one that still waits is dropped."""

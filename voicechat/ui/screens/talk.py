@@ -18,17 +18,9 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from voicechat.core.view import ConnectionView, MicView, ReplyView, TurnView, View, counts_anew
-from voicechat.engine.link import (
-    Devices,
-    Finding,
-    Meters,
-    Numbers,
-    SessionShown,
-    SoundFacts,
-    TapeShown,
-    Turns,
-)
+from voicechat.engine.link import Devices, Meters, Numbers, SessionShown, SoundFacts, TapeShown, Turns
 from voicechat.insight.metrics.ledger import Figures
+from voicechat.insight.records import Finding
 from voicechat.ui.cards import Card, CardFacts
 from voicechat.ui.messages import TOLD_BY_THE_TALK
 from voicechat.ui.options import WelcomeFacts

@@ -8,7 +8,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.reactive import reactive
 
-from voicechat.engine.link import Evidence, Finding
+from voicechat.insight.records import Evidence, Finding
 from voicechat.ui.inspector.entries import session_time
 from voicechat.ui.paint import hanging, keys_of_app, palette_of, styled
 from voicechat.ui.sanitise import clean
