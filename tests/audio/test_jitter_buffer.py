@@ -5,17 +5,19 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
 from hypothesis import given, strategies as st
+from msgspec import structs
 from numpy.typing import NDArray
 
 from tests.support.each import each
-from voicechat.audio.jitter_buffer import FRAME, JitterBuffer, JitterStats
+from voicechat.audio.jitter_buffer import FRAME, JitterBuffer
 from voicechat.audio.opus import OpusDecoder, OpusEncoder
+from voicechat.line import JitterStats
 
 Pcm = NDArray[np.int16]
 
@@ -403,7 +405,7 @@ def rows() -> Iterator[str]:
             line.run(due, (half + 1) / 2, half / 2)
             loud = float(np.sqrt(np.mean(np.square(np.concatenate(line.out[out:]).astype(float)))))
             numbers = f"{line.decoder.played[played:]} {line.decoder.repaired[repaired:]}".replace(", ", " ")
-            told = ", ".join(f"{key} {value:.4g}" for key, value in asdict(line.stats).items() if value)
+            told = ", ".join(f"{key} {value:.4g}" for key, value in structs.asdict(line.stats).items() if value)
             depths = line.depths[out:]
             yield f"{name}, {half / 2} s: {numbers} loud {loud:.0f}; {told}; {min(depths):.4g} to {max(depths):.4g}"
 

@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 
 from tests.support.each import each
 from tests.support.speech import spoken
-from voicechat.audio.jitter_buffer import JitterBuffer, JitterStats
+from voicechat.audio.jitter_buffer import JitterBuffer
 from voicechat.audio.opus import OpusDecoder, OpusEncoder, carries_fec
+from voicechat.line import JitterStats
 
 Pcm = NDArray[np.int16]
 RATE = 48_000

@@ -10,8 +10,8 @@ from hypothesis import given, strategies as st
 from numpy.typing import NDArray
 
 from tests.support.each import each
+from voicechat.audio.jitter_buffer import Arrived, Packet, RtpStream, Unwanted
 from voicechat.audio.playout_delay import ArrivalDelay, DelayKeeper, is_quiet, lengthen, shorten
-from voicechat.audio.rtp_stream import Arrived, Packet, RtpStream, Unwanted
 
 Pcm = NDArray[np.int16]
 PAUSE: Pcm = np.full(1_920, 10, np.int16)

@@ -18,11 +18,11 @@ from voicechat.core import effects as do, events as on
 from voicechat.core.effects import AudioEffect
 from voicechat.core.policy import TurnPolicy
 from voicechat.core.state import Choices, State, Wishes
-from voicechat.engine.ports import Line, LineListener, Tell
+from voicechat.engine.ports import Line, Tell
 from voicechat.engine.session import MAX_EVENTS_BEFORE_OPEN, SLOW_FRAME, Listener, Session
 from voicechat.errors import SignallingError
 from voicechat.journal.entry import Entry
-from voicechat.rtc.line_stats import LineStats
+from voicechat.line import LineListener, LineStats
 
 SESSION: dict[str, Any] = {
     "type": "realtime",

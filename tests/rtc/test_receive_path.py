@@ -14,8 +14,7 @@ from hypothesis import given, strategies as st
 from tests.support.each import each
 from tests.support.peers import Pcm, Side, call, eventually, pitch, tone
 from voicechat.rtc import receive_path
-from voicechat.rtc.line_stats import Arrivals
-from voicechat.rtc.receive_path import Packet, ReceivePath, read, why_not_tapped, why_too_long
+from voicechat.rtc.receive_path import Arrivals, Packet, ReceivePath, read, why_not_tapped, why_too_long
 
 
 def test_todays_aiortc_can_be_tapped_and_one_that_changed_is_noticed() -> None:

@@ -18,11 +18,12 @@ from msgspec.structs import replace
 
 from tests.support.event_rows import NUMBERS_METERS, free_numbers, loudness, numbers, row, talk_rows
 from voicechat.core.view import ConnectionView, MicView, ReplyView, ToolAsk, TurnView, View
-from voicechat.engine.link import Devices, DeviceSide, Meters, Numbers, Received, SessionShown, SoundFacts
+from voicechat.engine.link import Devices, DeviceSide, Meters, Numbers, SessionShown, SoundFacts
 from voicechat.insight.metrics.ledger import SideWork
 from voicechat.insight.metrics.prices import Cost, Tokens, Usage
 from voicechat.insight.records import Evidence, Finding
 from voicechat.journal.entry import Entry
+from voicechat.line import JitterStats
 from voicechat.ui.history import TICK
 from voicechat.ui.options import WelcomeFacts
 from voicechat.ui.widgets.timeline import Timeline
@@ -169,7 +170,7 @@ SERVED = Meters(
     late=3,
     restarts=2,
     lost=1,
-    received=Received(12_060, 60, 24, 37, 2, 4, 0.046, 0.04),
+    received=JitterStats(12_060, 60, 24, 37, 2, 4, depth=0.046, target=0.04),
 )
 _TALKING = view(FREE, LISTENING)
 _SOUNDING = replace(TALK[-2], text="Of course. Madogiwa no seki o … that is “the", rest=" seat", partial=True)

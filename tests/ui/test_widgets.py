@@ -7,7 +7,8 @@ from tests.support.scenes import ENDS, FREE, OPEN, PTT, fill_timeline
 from tests.support.screen import change, lines, showing, text, until
 from voicechat.core.user_events import RecordingToggled
 from voicechat.core.view import View
-from voicechat.engine.link import Batch, Meters, Received, TapeShown
+from voicechat.engine.link import Batch, Meters, TapeShown
+from voicechat.line import JitterStats
 from voicechat.ui.app import VoiceChatApp
 from voicechat.ui.history import TICK
 from voicechat.ui.inspector.entries import SLAB
@@ -104,9 +105,9 @@ async def test_a_narrow_glance_takes_another_row_rather_than_cut_a_figure_from_i
 
 
 def test_counts_that_run_with_every_packet_repaint_the_glance_once_a_second() -> None:
-    first = settled(Received(played=5_000, fec=3, depth=0.0464, target=0.04))
-    assert settled(Received(played=5_049, fec=3, depth=0.0461, target=0.04)) == first
-    assert settled(Received(played=5_050, fec=3, depth=0.0461, target=0.04)) != first
+    first = settled(JitterStats(played=5_000, fec=3, depth=0.0464, target=0.04))
+    assert settled(JitterStats(played=5_049, fec=3, depth=0.0461, target=0.04)) == first
+    assert settled(JitterStats(played=5_050, fec=3, depth=0.0461, target=0.04)) != first
 
 
 def header(app: VoiceChatApp) -> str:

@@ -44,7 +44,7 @@ from voicechat.core.user_events import SpeechGiven
 from voicechat.core.view import TurnView
 from voicechat.core.viewing import turn_views
 from voicechat.engine.figures import METRICS, Bookkeeper
-from voicechat.engine.ports import Frame, Line, LineListener, Tell
+from voicechat.engine.ports import Frame, Line, Tell
 from voicechat.engine.service_target import service_target
 from voicechat.engine.session import Session
 from voicechat.engine.sound_desk import Sound, SoundDesk
@@ -57,6 +57,7 @@ from voicechat.journal.rerun import last_state
 from voicechat.journal.secrets_scan import scrubbed, without_keys
 from voicechat.journal.tape import read_tape
 from voicechat.journal.tapes import find_tape
+from voicechat.line import LineListener
 from voicechat.local_server.spawn import LocalServer, start_local_server
 from voicechat.protocol.dialects import DialectName
 from voicechat.tasks import sentence, spawn

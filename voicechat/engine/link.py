@@ -18,24 +18,12 @@ from voicechat.core.view import TurnView, View
 from voicechat.insight.metrics.ledger import Figures
 from voicechat.insight.records import Finding
 from voicechat.journal.entry import Entry
+from voicechat.line import JitterStats
 
 WishFrom = Literal["system", "settings", "remembered", "chosen"]
 """Who wished for a device: nobody; a flag, the environment or the configuration; a choice, earlier or in this talk."""
 MAX_FRAME = 16 * 1024 * 1024
 LINK_VERSION = 2
-
-
-class Received(msgspec.Struct, frozen=True):
-    """The receive path's counts since the line opened, in frames of 20 ms; `depth` and `target` are seconds."""
-
-    played: int = 0
-    fec: int = 0
-    concealed: int = 0
-    stretched: int = 0
-    dropped: int = 0
-    late: int = 0
-    depth: float = 0.0
-    target: float = 0.0
 
 
 class Meters(msgspec.Struct, frozen=True):
@@ -66,7 +54,7 @@ class Meters(msgspec.Struct, frozen=True):
     kbit_in: float | None = None
     kbit_out: float | None = None
     """Kilobits a second that came over the line and went out, over the last seconds."""
-    received: Received | None = None
+    received: JitterStats | None = None
     """What became of the assistant's sound on its way; None without a line."""
 
 

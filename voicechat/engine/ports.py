@@ -13,56 +13,13 @@ from numpy.typing import NDArray
 
 from voicechat.core.effects import AudioEffect, ToolEffect
 from voicechat.core.events import Event
+from voicechat.line import LineStats
 
 Frame = NDArray[np.int16]
 """960 samples, mono, 48 kHz: 20 ms."""
 
 Tell = Callable[[Event], None]
 """How an adapter reports. Safe from any thread."""
-
-
-class ReceiveCounts(Protocol):
-    """What became of the assistant's sound on its way, in frames of 20 ms; `depth` and `target` are seconds."""
-
-    @property
-    def played(self) -> int: ...
-    @property
-    def fec(self) -> int: ...
-    @property
-    def concealed(self) -> int: ...
-    @property
-    def stretched(self) -> int: ...
-    @property
-    def dropped(self) -> int: ...
-    @property
-    def late(self) -> int: ...
-    @property
-    def depth(self) -> float: ...
-    @property
-    def target(self) -> float: ...
-
-
-class LineStats(Protocol):
-    """What a client can honestly show of a line. Seconds, shares 0 to 1; None where unknown."""
-
-    @property
-    def rtt(self) -> float | None: ...
-    @property
-    def jitter(self) -> float | None: ...
-    @property
-    def loss(self) -> float | None: ...
-    @property
-    def buffer(self) -> float | None: ...
-    @property
-    def concealed(self) -> float | None: ...
-    @property
-    def codec(self) -> str: ...
-    @property
-    def bytes_sent(self) -> int: ...
-    @property
-    def bytes_received(self) -> int: ...
-    @property
-    def receive(self) -> ReceiveCounts: ...
 
 
 class AudioPort(Protocol):
@@ -82,31 +39,6 @@ class Secrets(Protocol):
 
     def revealed(self, text: str) -> str: ...
     def revealed_session(self, session: Mapping[str, Any]) -> dict[str, Any]: ...
-
-
-class LineListener(Protocol):
-    """How a line reports. Called on the event loop."""
-
-    def on_text(self, text: str, *, translated: bool = False) -> None:
-        """An event of the service; `translated`: made of what another protocol said."""
-
-    def on_received(self, text: str) -> None:
-        """What really came, where that was translated."""
-
-    def on_closed(self, reason: str, code: str = "") -> None:
-        """`code`: what the failure table knows of it, such as `session_expired` or `close 1006`."""
-
-    def on_emptied(self) -> None:
-        """All sound that came as events was played."""
-
-    def on_played(self, item_id: str, seconds: float, at: float, moving: bool) -> None:
-        """By `at` so many seconds of this item had left for the loudspeaker; `moving`: and it went on."""
-
-    def on_sent(self, text: str) -> None:
-        """An event that the line made itself: one of many pieces of the microphone, to be shown."""
-
-    def on_noted(self, text: str, code: str) -> None:
-        """Something the user should know, in one sentence."""
 
 
 class Line(Protocol):

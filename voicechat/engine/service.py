@@ -33,11 +33,10 @@ from voicechat.engine.link import (
     Devices,
     Goodbye,
     Meters,
-    Received,
     SoundFacts,
 )
 from voicechat.engine.pipe import TICK, PipeServer, defect_of
-from voicechat.engine.ports import Line, ReceiveCounts
+from voicechat.engine.ports import Line
 from voicechat.engine.problems import Problems
 from voicechat.engine.showing import Showing
 from voicechat.engine.taping import Taping
@@ -125,7 +124,7 @@ class TalkScene:
             codec=stats.codec if stats else "",
             kbit_in=self._rate_in.of(stats.bytes_received if stats else None, now),
             kbit_out=self._rate_out.of(stats.bytes_sent if stats else None, now),
-            received=received(stats.receive) if stats else None,
+            received=stats.receive if stats else None,
         )
 
     def _threshold(self, noise: float, level: float) -> float:
@@ -136,20 +135,6 @@ class TalkScene:
             del self._reactions[:-20]
         self._heard = heard
         return min(self._reactions) if len(self._reactions) >= 3 else noise + REACTED_MARGIN
-
-
-def received(counts: ReceiveCounts) -> Received:
-    """The receive path's counts for the link."""
-    return Received(
-        counts.played,
-        counts.fec,
-        counts.concealed,
-        counts.stretched,
-        counts.dropped,
-        counts.late,
-        round(counts.depth, 3),
-        round(counts.target, 3),
-    )
 
 
 DEAD_MAN = 3.0

@@ -28,9 +28,10 @@ from voicechat.core.policy import TurnPolicy
 from voicechat.core.remembering import begun
 from voicechat.core.state import Choices, Turn, Wishes
 from voicechat.core.step import next_deadline, overdue, step
-from voicechat.engine.ports import AudioPort, Line, LineListener, Secrets, Tell, ToolPort
+from voicechat.engine.ports import AudioPort, Line, Secrets, Tell, ToolPort
 from voicechat.errors import ConfigError, SignallingError, VoiceChatError
 from voicechat.journal.entry import TRANSLATED, Note
+from voicechat.line import LineListener
 from voicechat.protocol.codec import Decoded, decode_server, encode
 from voicechat.protocol.dialects import DialectName
 from voicechat.protocol.server_events import ServerEvent

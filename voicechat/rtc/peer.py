@@ -45,9 +45,9 @@ from aiortc.stats import RTCRemoteInboundRtpStreamStats
 from voicechat.audio.opus import OpusEncoder, opus_is_available
 from voicechat.audio.send_pace import Uplink, Waiting
 from voicechat.errors import SignallingError
+from voicechat.line import LineStats
 from voicechat.rtc import loopback_candidates, sdp
 from voicechat.rtc.ice_servers import resolved
-from voicechat.rtc.line_stats import LineStats
 from voicechat.rtc.receive_path import ReceivePath
 from voicechat.rtc.send_path import SendPath
 from voicechat.rtc.send_track import SendTrack

@@ -27,9 +27,9 @@ from av import AudioFrame
 from av.audio.resampler import AudioResampler
 from numpy.typing import NDArray
 
-from voicechat.audio.jitter_buffer import FRAME, JitterBuffer, JitterStats
+from voicechat.audio.jitter_buffer import FRAME, JitterBuffer
 from voicechat.audio.opus import SAMPLE_RATE, OpusDecoder, opus_is_available
-from voicechat.rtc.line_stats import Arrivals
+from voicechat.line import JitterStats
 
 _HEADER = struct.Struct("!BBHLL")
 _VERSION, _HAS_PADDING, _HAS_EXTENSION, _SOURCES = 2, 0x20, 0x10, 0x0F
@@ -137,6 +137,69 @@ def _socket_of(receiver: object) -> object:
     """aioice's connection, to which its sockets hand what is not STUN."""
     ice = getattr(getattr(receiver, "transport", None), "transport", None)
     return getattr(ice, "_connection", None)
+
+
+_LOSS_OVER = 5.0
+"""Loss is shown as a share of the last five seconds: a total forgives a bad line more the longer one talks."""
+_JITTER_GAIN = 1 / 16
+"""RFC 3550 6.4.1."""
+
+
+class Arrivals:
+    """Counts RTP packets of one direction, as they come. Fed on the event loop.
+
+    aiortc's statistics lack what a listener feels (buffer, concealment) and count packets that came too late as
+    received; only the round trip comes from there, out of RTCP.
+    """
+
+    def __init__(self) -> None:
+        self.packets = 0
+        self.bytes = 0
+        self.last_at: float | None = None
+        self._ssrc: int | None = None
+        self._highest = 0
+        self._expected = 0
+        self._last_transit: float | None = None
+        self._jitter = 0.0
+        self._past: deque[tuple[float, int, int]] = deque(maxlen=16)
+
+    @property
+    def jitter(self) -> float | None:
+        """Seconds; None before the second packet."""
+        return self._jitter if self.packets > 1 else None
+
+    def add(self, sequence: int, timestamp: int, size: int, ssrc: int, now: float) -> None:
+        """One packet of `size` payload bytes came at `now`."""
+        transit = now - timestamp / SAMPLE_RATE
+        step = _step(sequence, self._highest)
+        if ssrc != self._ssrc or abs(step) > 1_000:
+            self._ssrc, step, self._last_transit = ssrc, 1, None
+            self._highest = sequence
+        elif step > 0:
+            self._highest = sequence
+        self._expected += max(0, step)
+        self.packets += 1
+        self.bytes += size
+        self.last_at = now
+        # Beyond a second it is no jitter: the timestamp wrapped or the sender paused its clock.
+        if self._last_transit is not None and abs(transit - self._last_transit) < 1.0:
+            self._jitter += (abs(transit - self._last_transit) - self._jitter) * _JITTER_GAIN
+        self._last_transit = transit
+        if not self._past or now >= self._past[-1][0] + 0.5:
+            self._past.append((now, self._expected, self.packets))
+
+    def loss(self, now: float) -> float | None:
+        """Share lost of what was sent in the last five seconds; None when nothing was."""
+        since = next((row for row in self._past if row[0] >= now - _LOSS_OVER), None)
+        if since is None or self._expected == since[1]:
+            return None
+        expected, received = self._expected - since[1], self.packets - since[2]
+        return min(1.0, max(0.0, 1.0 - received / expected))
+
+
+def _step(sequence: int, highest: int) -> int:
+    """Signed distance of two 16-bit sequence numbers."""
+    return (sequence - highest + 0x8000) % 0x10000 - 0x8000
 
 
 Pcm = NDArray[np.int16]

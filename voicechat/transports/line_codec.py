@@ -14,10 +14,11 @@ from typing import Any, TypeAlias
 
 from voicechat.errors import SignallingError
 from voicechat.failures import failure_of
+from voicechat.line import LineListener
 from voicechat.protocol.json_text import read_json
 from voicechat.protocol.live import Commands, LiveSession, Media, live_session
 from voicechat.transports.refusals import one_line
-from voicechat.transports.target import LineListener, LineTarget
+from voicechat.transports.target import LineTarget
 
 _CLOSE = '{"type":"session.close"}'
 _FIRST_WORD = 1.5

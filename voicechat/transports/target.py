@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from voicechat.errors import SignallingError
@@ -164,32 +164,3 @@ class LineOpened:
     """Whether the session's configuration travelled in the handshake."""
     why: str = ""
     """Why this handshake and not the one that was tried first; empty where the first one was taken."""
-
-
-class LineListener(Protocol):
-    """How a line reports. Called on the event loop; not after `close()`."""
-
-    def on_text(self, text: str, *, translated: bool = False) -> None:
-        """An event of the service; `translated`: made here of what another protocol said."""
-
-    def on_closed(self, reason: str, code: str = "") -> None:
-        """`code`: what the failure table knows of it, such as `session_expired` or `close 1006`."""
-
-    def on_received(self, text: str) -> None:
-        """What really came, where that was translated."""
-
-    def on_sent(self, text: str) -> None:
-        """A text that the line made itself: a piece of the microphone, or what was translated; to be shown."""
-
-    def on_noted(self, text: str, code: str) -> None:
-        """Something the user should know, in one sentence."""
-
-
-class SoundListener(LineListener, Protocol):
-    """How a line reports that carries sound in its events, so that only we know what was played."""
-
-    def on_emptied(self) -> None:
-        """Everything that was received has left for the loudspeaker."""
-
-    def on_played(self, item_id: str, seconds: float, at: float, moving: bool) -> None:
-        """By `at` (the clock of `pull`) so many seconds of this item had left; `moving`: and it went on."""

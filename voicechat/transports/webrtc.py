@@ -22,13 +22,13 @@ from voicechat.audio.jitter_buffer import FRAME
 from voicechat.audio.send_pace import Uplink, Waiting
 from voicechat.errors import SignallingError
 from voicechat.failures import by_name
-from voicechat.rtc.line_stats import LineStats
+from voicechat.line import LineListener, LineStats
 from voicechat.rtc.peer import Peer
 from voicechat.tasks import spawn
 from voicechat.transports.line_codec import LineCodec, line_codec
 from voicechat.transports.probing import call_service
 from voicechat.transports.signalling import CallAnswer, hang_up
-from voicechat.transports.target import LineListener, LineOpened, LineTarget
+from voicechat.transports.target import LineOpened, LineTarget
 
 _FULL, _PART = "full_message", "partial_message"
 _LONGEST = 16 * 1024 * 1024

@@ -14,25 +14,23 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import replace
 
 import aiohttp
 import numpy as np
 from numpy.typing import NDArray
 
 from voicechat.audio.blocks import FRAME
-from voicechat.audio.jitter_buffer import JitterStats
 from voicechat.audio.send_pace import Uplink, Waiting
 from voicechat.audio.sound_format import SoundFormat
 from voicechat.audio.stream_queue import Emptied, Mark, Played, StreamQueue
 from voicechat.errors import SignallingError
-from voicechat.rtc.line_stats import LineStats
+from voicechat.line import JitterStats, LineListener, LineStats
 from voicechat.tasks import sentence, spawn
 from voicechat.transports.line_codec import line_codec
 from voicechat.transports.microphone import EVENT_ID, Microphone, Outbox
 from voicechat.transports.refusals import Closing, closing, unreachable
 from voicechat.transports.spoken_answers import InForce, SaidError, SpokenAnswers, silence
-from voicechat.transports.target import LineOpened, LineTarget, SoundListener, secrets_of, without_secrets
+from voicechat.transports.target import LineOpened, LineTarget, secrets_of, without_secrets
 from voicechat.transports.upgrade import LARGEST_MESSAGE, Upgraded, address, upgrade
 
 EVERY = 0.4
@@ -135,7 +133,7 @@ class WebSocketLine:
         self,
         *,
         uplink: Uplink,
-        heard: SoundListener,
+        heard: LineListener,
         waiting: Waiting = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -205,7 +203,7 @@ class _Session:
         target: LineTarget,
         uplink: Uplink,
         waiting: Waiting,
-        heard: SoundListener,
+        heard: LineListener,
         clock: Callable[[], float],
     ) -> None:
         self._socket = socket
@@ -291,7 +289,7 @@ class _Session:
             bytes_sent=self._outbox.bytes_sent,
             bytes_received=self._received,
             last_packet_at=self._last_at,
-            receive=replace(JitterStats(), depth=queued),
+            receive=JitterStats(depth=queued),
         )
 
     async def close(self, *, hang_up: bool) -> None:

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import math
 
-from msgspec import structs
 from msgspec.structs import replace
 
 from voicechat.core.view import ConnectionView, ReplyView, View
-from voicechat.engine.link import Received
+from voicechat.line import JitterStats
 from voicechat.ui.wording import Keys
 
 RESTARTABLE_AFTER = 10.0
@@ -65,12 +64,14 @@ def unhurried(view: View) -> View:
     return replace(view, mic=mic, reply=reply, connection=line)
 
 
-def settled(counts: Received | None) -> Received | None:
+def settled(counts: JitterStats | None) -> JitterStats | None:
     """Counts that run with every packet stand still for a second's worth, so that they repaint no more than that."""
     if counts is None:
         return None
     depth, target = (round(seconds * 200) / 200 for seconds in (counts.depth, counts.target))
-    return structs.replace(counts, played=counts.played // 50 * 50, depth=depth, target=target)
+    played = counts.played // 50 * 50
+    shown = (counts.fec, counts.concealed, counts.stretched, counts.dropped, counts.late)
+    return JitterStats(played, *shown, depth=depth, target=target)
 
 
 def still_connection(connection: ConnectionView) -> ConnectionView:

@@ -14,8 +14,9 @@ from textual.reactive import reactive
 from textual.widgets import Static
 
 from voicechat.core.view import ConnectionView, MicView, ReplyView, TurnView
-from voicechat.engine.link import Meters, Numbers, Received
+from voicechat.engine.link import Meters, Numbers
 from voicechat.insight.metrics.ledger import Figures, RateLimit
+from voicechat.line import JitterStats
 from voicechat.ui.paint import Backdrop, Palette, clock, hanging, palette_of, styled
 from voicechat.ui.sanitise import clean, safe
 from voicechat.ui.wording import Scene, dollars, grouped, is_free, reply_words
@@ -225,7 +226,7 @@ class Glance(Vertical, Backdrop):
         return (clean(words).ljust(LABEL), "bold $accent")
 
 
-def _received(got: Received | None) -> list[tuple[str, Iterable[Piece]]]:
+def _received(got: JitterStats | None) -> list[tuple[str, Iterable[Piece]]]:
     """What became of the assistant's sound: shares of what was heard, and counts of what is rare."""
     if got is None or not got.played:
         return []
