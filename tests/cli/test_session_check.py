@@ -44,6 +44,14 @@ def test_warnings_alone_end_with_status_0() -> None:
     assert "only services of the beta dialect know it" in result.out
 
 
+def test_names_of_beta_are_said_to_be_sent_as_those_of_ga() -> None:
+    result = check("-", stdin='{"session": {"type": "realtime", "modalities": ["audio"], "voice": "ash"}}')
+    told, verdict = result.out.splitlines()
+    assert told.endswith("modalities → output_modalities, voice → audio.output.voice.")
+    assert (result.code, verdict) == (0, "Valid: a realtime session, no problems.")
+    assert "sent as GA's" not in check("-", "--dialect", "beta", stdin='{"modalities": ["audio", "text"]}').out
+
+
 def test_show_prints_what_would_be_sent_and_nothing_else_on_stdout() -> None:
     result = check("-", "--show", stdin=WRONG)
     assert result.code == 2

@@ -18,6 +18,7 @@ from voicechat.protocol.session_config import (
     check_session,
     is_live_session,
 )
+from voicechat.protocol.session_dialects import GA_PATHS
 from voicechat.ui.sanitise import clean
 
 _KINDS = {
@@ -41,6 +42,11 @@ def check_command(file: str, dialect: str | None, show: bool, as_json: bool) -> 
     if as_json:
         _say(_as_json(checked, spoken))
     else:
+        inner = config.get("session")
+        given = inner if isinstance(inner, dict) else config
+        renamed = [f"{old} → {'.'.join(new)}" for old, new in GA_PATHS.items() if old in given]
+        if renamed and "type" in given and spoken == "ga" and not is_live:  # without a type it is beta as a whole
+            _say(f"Beta's names are sent as GA's, which a GA service takes alone: {', '.join(renamed)}.", err=show)
         _tell(checked, to_stderr=show)
     if show and not as_json:
         _say(_update(checked, spoken))
