@@ -205,7 +205,7 @@ async def test_local_events_are_hidden_until_their_key_and_a_link_to_one_still_f
         assert "mic.closed" not in text(app) and "l shows local events" in text(app)
         await pilot.press("l")
         await until(pilot, lambda: "EVENTS 47 shown" in text(app) and "l hides local events" in text(app))
-        await pilot.press("f2", "f2")
+        await pilot.press("slash", *"zebra", "enter", "escape", "f2", "f2")
         await until(pilot, lambda: "l hides local events" in text(app))
         await pilot.press("escape")
         assert not app.talk.developer.is_shown, "what was chosen with a key is no filter to be closed first"

@@ -270,4 +270,4 @@ class Developer:
         if not self.is_shown:
             self.show(True)
         if (pane := self.shown_pane) is not None:
-            pane.find()
+            pane.filter.field.focus()

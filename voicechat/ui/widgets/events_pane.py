@@ -293,9 +293,6 @@ class EventsPane(Container):
         return [] if self.filter.is_default else self.events.shown.times(start, end)
 
     # keys
-    def find(self) -> None:
-        self.filter.field.focus()
-
     @property
     def hides_local(self) -> bool:
         return NO_LOCAL in self.filter.applied
@@ -303,6 +300,7 @@ class EventsPane(Container):
     def toggle_local(self) -> None:
         """Show what this program saw and did between the API's events, or hide it again."""
         others = self.filter.applied.replace(NO_LOCAL, "").strip()
+        self.filter.start = WITH_LOCAL if self.hides_local else DEFAULT_FILTER
         self.set_filter(others if self.hides_local else f"{others} {NO_LOCAL}")
 
     def same_id(self) -> None:
@@ -315,7 +313,7 @@ class EventsPane(Container):
             ids = [own] if isinstance(own, str) and _PLAIN_ID.fullmatch(own) else []
         if ids:
             self.events.go_to(entry.seq)  # the list turns around it
-            self.set_filter(f"{DEFAULT_FILTER} id:{','.join(ids)}")
+            self.set_filter(f"{self.filter.start} id:{','.join(ids)}")
 
     def follow_link(self, number: int) -> None:
         """To what link `number` (from 1) of the event under the cursor leads to."""

@@ -85,6 +85,8 @@ class FilterLine(Horizontal):
         super().__init__(id=id)
         self.applied = DEFAULT_FILTER
         """The filter in force."""
+        self.start = DEFAULT_FILTER
+        """What is left of it when it is cleared: with local events or without."""
         self.trouble = ""
         """Why what stands in the field is not in force."""
         self._earlier: list[str] = []
@@ -123,7 +125,7 @@ class FilterLine(Horizontal):
         self._apply()
 
     def clear(self) -> None:
-        self.put(DEFAULT_FILTER)
+        self.put(self.start)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
