@@ -6,7 +6,7 @@ import ast
 import json
 
 from tests.ui.inspector.test_matching import store_of
-from voicechat.ui.inspector.details import Link, as_json, as_python, as_tape, links_of, step_along
+from voicechat.ui.inspector.details import Link, as_json, as_line, as_python, links_of, step_along
 
 
 def test_an_error_leads_to_the_event_that_caused_it_and_back() -> None:
@@ -41,7 +41,7 @@ def test_copies_are_what_they_say_they_are() -> None:
     call = ast.parse(as_python(store, 3), mode="exec").body[0]
     assert "await connection.send" in ast.unparse(call)
     assert ast.literal_eval(as_python(store, 9).removeprefix("event = "))["response"]["status"] == "failed"
-    lines = [json.loads(line) for line in as_tape(store, [3, 7]).splitlines()]
+    lines = [json.loads(as_line(store, seq)) for seq in (3, 7)]
     assert [(line["t"], line["dir"], line["event"]["type"]) for line in lines] == [
         (3.0, "out", "response.create"),
         (7.0, "in", "error"),

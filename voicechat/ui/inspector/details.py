@@ -11,7 +11,7 @@ import json
 import pprint
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
@@ -205,7 +205,7 @@ def excerpt(store: EventStore, lines: Sequence[int], *, grouped: bool) -> Excerp
     taken: list[str] = []
     room = LONGEST_COPY
     for seq in reversed(wanted[-MOST_EVENTS:]):
-        text = as_tape(store, [seq])
+        text = as_line(store, seq)
         room -= len(text)
         if room < 0 and taken:
             break
@@ -233,15 +233,13 @@ def as_python(store: EventStore, seq: int) -> str:
     return f"event = {event}\n"
 
 
-def as_tape(store: EventStore, seqs: Iterable[int]) -> str:
-    """JSON lines as `voicechat run --json` prints them and a tape holds them: `{"t", "dir", "event"}`."""
-    lines = []
-    for seq in seqs:
-        entry = store.entry(seq)
-        if entry is not None:
-            line = {"t": round(entry.t, 6), "dir": entry.kind.dir, "event": _event(store, seq)}
-            lines.append(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n")
-    return "".join(lines)
+def as_line(store: EventStore, seq: int) -> str:
+    """A JSON line as `voicechat run --json` prints it and a tape holds it: `{"t", "dir", "event"}`."""
+    entry = store.entry(seq)
+    if entry is None:
+        return ""
+    line = {"t": round(entry.t, 6), "dir": entry.kind.dir, "event": _event(store, seq)}
+    return json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
 def _event(store: EventStore, seq: int) -> object:
