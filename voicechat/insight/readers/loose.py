@@ -314,7 +314,7 @@ _OF_EVENTS = "|".join(
     message param response session item output error name arguments audio_start_ms audio_end_ms content_index
     """.split()
 )
-FIELD_BELOW = re.compile(rf"[ \t]*(?:{_OF_EVENTS})\s?:(?:\s+(?!.*[{{\[(]\s*$)|$)")
+FIELD_BELOW = re.compile(rf"^[ \t]*(?:{_OF_EVENTS})\s?:(?:\s+(?!.*[{{\[(]\s*$)|$)")
 """A line below the name of an event that holds a field of it; one that opens a bracket begins an object instead."""
 _FIELD = re.compile(r"['\"]?([A-Za-z_]\w{0,40})['\"]?\s?:(?:\s+(.*)|$)")
 
