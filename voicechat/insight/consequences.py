@@ -30,7 +30,7 @@ _HEARS_ITSELF = tuple(
 FOLLOWS_FROM: dict[str, tuple[str, ...]] = {
     "beta-retired": _NO_SERVICE,
     "model-retired": _NO_SERVICE,
-    "handshake-refused": _NO_SERVICE,
+    "handshake-refused": ("client-event-refused", *_NO_SERVICE),
     "auth-failed": ("token-expired", *_NO_SERVICE),
     "token-expired": ("auth-failed", *_NO_SERVICE),
     "quota-or-billing": ("rate-limited", "slow-first-sound", *_NO_SERVICE),

@@ -41,6 +41,7 @@ CODES = {
     "session_expired": "session-expired",
     "session_limit_reached": "session-limit",
     "beta_api_shape_disabled": "beta-retired",
+    "api_version_mismatch": "dialect-mismatch",
     **dict.fromkeys(QUOTA, "quota-or-billing"),
     **dict.fromkeys(AUTH, "auth-failed"),
     **dict.fromkeys(EXPIRED_TOKEN, "token-expired"),
@@ -69,7 +70,7 @@ SAYINGS = tuple(
             "session-expired",
         ),
         (
-            r"(?:incorrect|invalid|missing|wrong|no|bad) api[ _-]?key|missing bearer|"
+            r"(?:incorrect|invalid|missing|wrong|no|bad) (?:the |your |openai ){0,2}api[ _-]?key|missing bearer|"
             r"does not have access to (?:the realtime|(?:this )?model)|"
             r"api[ _-]?key\b.{0,24}\b(?:not (?:set|found|provided|configured|defined|valid)|is (?:missing|required|"
             r"invalid|undefined|empty)|must be (?:set|provided)|missing|required)|"
@@ -108,6 +109,17 @@ SAYINGS = tuple(
             r"not (?:a )?(?:valid )?realtime model|invalid_model|"
             r"model\b.{0,80}\b(?:does not exist|(?:been|is) (?:deprecated|retired|shut ?down|discontinued))",
             "model-cannot-do-realtime",
+        ),
+        (
+            r"(?:sdp|offer|answer)\b.{0,40}(?:invalid|malformed|refused|rejected|fail\w{0,3} to parse|parse error|"
+            r"expected)|(?:invalid|malformed) (?:sdp|offer)\b|"
+            r"fail\w{0,3} to (?:parse|set).{0,20}(?:sdp|sessiondescription|remote desc)|"
+            r"\bbad (?:handshake\b|response from the server)|handshakeexception|\bblocked by cors policy|"
+            r"['\"]resource not found|unsupported content.?type|only accepts ['\"]?application/sdp|"
+            r"deployment\b.{0,40}\bdoes not exist|\bDeploymentNotFound\b|isn't a valid ur[il]|\binvalid ?ur[il]\b|"
+            r"\burl scheme\b|scheme (?:isn't|must be|should be)(?: either)? ['\"]?wss?\b|"
+            r"\bunsupported (?:url )?(?:protocol|scheme)\b|\bfailed to construct 'websocket'",
+            "handshake-refused",
         ),
         (r"passing a .{0,40}session update event to a .{0,40}session is not allowed", "dialect-mismatch"),
         (r"the server had an error (?:while )?processing|\bresponse failed with error type", "response-failed"),

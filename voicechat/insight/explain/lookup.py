@@ -114,6 +114,7 @@ ERRORS: dict[str, tuple[str, str]] = {
     "item_truncate_invalid_item_id": ("The answer to be cut is not known.", _STALE),
     "item_retrieve_invalid_item_id": ("The item asked for is not known.", _STALE),
     "item_delete_invalid_item_id": ("The item to be deleted is not known.", _STALE),
+    "api_version_mismatch": ("A secret of one interface, beta or GA, was used in the other.", "Make both in GA."),
     "item_create_duplicate_item_id": ("An item of this id exists already.", "Harmless: it was sent twice."),
     "session_expired": (
         "The session reached its maximum duration, 60 minutes at OpenAI.",

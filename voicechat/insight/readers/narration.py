@@ -225,18 +225,17 @@ def _refusal(said: str) -> Told | None:
     """An `error` of the service that a handler printed as a sentence."""
     if say.LISTED.search(said) or (say.SUCCEEDED.search(said) and not say.FAILS.search(said)):
         return None
-    if is_rule(said):
+    code, refused = _CODES.search(said), _REFUSED.search(said)
+    at = refused or code or ANY_SAYING.search(said)
+    if at is None or is_rule(_sentence(said, at.start())):
         return None
-    code = _CODES.search(said)
-    refused = _REFUSED.search(said)
-    if refused is not None:
-        return {
-            "type": "error",
-            "error": {"code": code[1] if code else None, "message": said[refused.start() :].strip()},
-        }
-    if code is not None or ANY_SAYING.search(said):
-        return {"type": "error", "error": {"code": code[1] if code else None, "message": said.strip()}}
-    return None
+    message = said[refused.start() :] if refused is not None else said
+    return {"type": "error", "error": {"code": code[1] if code else None, "message": message.strip()}}
+
+
+def _sentence(said: str, at: int) -> str:
+    """The sentence of a line that holds this place."""
+    return said[max(said.rfind(end, 0, at) for end in (". ", "! ", "? ")) + 1 :].partition(". ")[0]
 
 
 EITHER = (
@@ -250,7 +249,6 @@ CLIENT_FAILURES = {
     "sends-without-connection": say.UNSENT,
     "no-response": say.NO_REPLY,
     "answer-without-audio": say.NO_AUDIO,
-    "handshake-refused": say.REFUSED_OFFER,
 }
 """Problem -> how a client tells of it."""
 

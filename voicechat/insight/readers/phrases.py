@@ -289,6 +289,7 @@ OF_ANOTHER_SERVICE = pattern(
 )
 """What is lost here is the connection to something beside the talk."""
 INTENDED = pattern(
+    r"\b(?:if|when|once) (?:the |a )?(?:\w+ ){0,2}(?:connection|socket|websocket)\b|"
     r"\bwill (?:re\w+|retry|close|stop) (?:on|if|when|after)\b|\bhandlers? (?:installed|registered|for)\b|"
     r"unexpected keyword argument|is not (?:a function|defined|callable)\b|has no attribute|cannot read propert"
 )
@@ -321,16 +322,6 @@ NO_AUDIO = pattern(
     r"\b(?:received|got) (?:a )?text[- ]only (?:response|answer|reply)|\bnothing to play\b"
 )
 """A client that counts what an answer brought."""
-REFUSED_OFFER = pattern(
-    r"(?:sdp|offer|answer)\b.{0,40}(?:invalid|malformed|refused|rejected|fail\w{0,3} to parse|parse error|expected)|"
-    r"fail\w{0,3} to (?:parse|set).{0,20}(?:sdp|sessiondescription|remote description)|"
-    r"\bbad (?:handshake\b|response from the server)|handshakeexception|\bblocked by cors policy|"
-    r"['\"]resource not found|unsupported content.?type|only accepts ['\"]?application/sdp|"
-    r"deployment\b.{0,40}\bdoes not exist|\bDeploymentNotFound\b",
-    r"isn't a valid ur[il]|\binvalid ?ur[il]\b|\burl scheme\b|"
-    r"scheme (?:isn't|must be|should be)(?: either)? ['\"]?wss?\b|"
-    r"\bunsupported (?:url )?(?:protocol|scheme)\b|\bfailed to construct 'websocket'",
-)
 MODEL_ASKED = Phrase(r"wss?://api\.openai\.com/v1/realtime\?[^\s'\"]{0,80}?\bmodel=([\w.:-]{1,60})")
 """An address of OpenAI with the model in it."""
 REALTIME_MODEL = re.compile(r"realtime|live|transcribe|whisper|translate|audio", re.I)
@@ -339,7 +330,8 @@ SUCCEEDED = pattern(
     r"✓|✔|✅|☑|\bsuccess(?:ful(?:ly)?)?\b|\b(?:is|was|has been|now) (?:set|updated|restored)\b|\bupdated\b|成功"
 )
 ERROR_LINE = Phrase(
-    r"\b(?:ERROR|FATAL|CRITICAL|SEVERE|PANIC)\b|\[E\]|^E/|❌|✗|✘|(?:Error|Exception)\b:? ?\S|\b[Ee]rror\b ?[:=]|"
+    r"\b(?:ERROR|FATAL|CRITICAL|SEVERE|PANIC|ConnectionClosedOK)\b|\[E\]|^E/|❌|✗|✘|"
+    r"(?:Error|Exception)\b:? ?\S|\b[Ee]rror\b ?[:=]|"
     r"\b(?:uncaught|unhandled)\b|[\"']level[\"']: ?[\"']error|\bstatus\W{1,4}failed\b|错误[:：]|失败[:：]",
     re.NOFLAG,
 )
@@ -417,6 +409,7 @@ CANCELS = pattern(
 )
 NO_MICROPHONE = pattern(
     r"\bnotallowederror\b(?!.{0,20}\bplay\()|\bgetusermedia\b.{0,60}(?:denied|not allowed|refused)|"
+    r"notreadableerror|could not create record track|uninitialized audiorecord|"
     r"requested device not found|reading ['\"]getusermedia|"
     r"\bportaudioerror\b|\[errno -99(?!81)\d\d\]|no (?:default )?(?:audio )?input device",
     r"\b(?:mic(?:rophone)?|audio ?record|record_audio)\b.{0,40}"
