@@ -149,7 +149,7 @@ FIXED_IN_LIVE = ("model", "voice", "instructions", "input", "audio", "delegation
 """What a session of GPT-Live keeps from its start."""
 _MODALITIES = re.compile(r"invalid modalities", re.I)
 _QUOTED = re.compile(
-    r"(?:['\"`]|param\W{1,3})((?:session|response)(?:\.[\w\[\]]+)+)|parameter: ['\"`](\w+(?:\.[\w\[\]]+)*)['\"`]"
+    r"(?:['\"`]|param\W{1,3}|\): )((?:session|response)(?:\.[\w\[\]]+)+)|parameter: ['\"`](\w+(?:\.[\w\[\]]+)*)['\"`]"
 )
 
 

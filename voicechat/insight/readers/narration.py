@@ -112,7 +112,7 @@ _REPLY = re.compile(
 _DENIED = re.compile(r"\bnot\b|并非|不是")
 _CODES = re.compile(rf"\b({'|'.join(sorted(CODES, key=len, reverse=True))})\b")
 _REFUSED = re.compile(
-    r"(?:unknown parameter|invalid type for|invalid value|missing required parameter|unsupported value|"
+    r"(unknown[ _]parameter|invalid[ _]type for|invalid[ _]value|missing[ _]required[ _]parameter|unsupported[ _]value|"
     r"invalid (?=modalities\b|['\"`](?:session|response)\b))\W{0,4}['\"`]?(?:session|response)?",
     re.I,
 )
@@ -230,7 +230,8 @@ def _refusal(said: str) -> Told | None:
     if at is None or is_rule(_sentence(said, at.start())):
         return None
     message = said[refused.start() :] if refused is not None else said
-    return {"type": "error", "error": {"code": code[1] if code else None, "message": message.strip()}}
+    named = code or (refused if refused is not None and "_" in refused[1] else None)
+    return {"type": "error", "error": {"code": named[1] if named else None, "message": message.strip()}}
 
 
 def _sentence(said: str, at: int) -> str:

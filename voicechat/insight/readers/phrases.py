@@ -246,7 +246,7 @@ LOST = pattern(
     r"peerconnection is closed|(?:connection|socket)\w{0,12}:? (?:was |is |has )?(?:been )?(?:closed|terminated) "
     r"(?:unexpectedly|abnormally|by (?:the )?(?:peer|remote|server))|\bshutdown by (?:the )?(?:remote|peer)",
     r"\bsocket (?:read |write )?error\b|\bread error on|received session close|\bsignal (?:client|connection) closed|"
-    r"closed before the connection (?:is|was) established|socket hang up|"
+    r"closed before (?:the connection (?:is|was) established|receiving)|socket hang up|"
     r"clos(?:ed?|ing)\W{1,4}(?:unexpected|abnormal)|unexpected(?:ly)? clos",
     r"data ?channel.{0,24}\b(?:is |was |has )?(?:closed|error)\b",
     r"(?:连接|网络)(?:已)?(?:断开|丢失|中断)|onclose.{0,30}" + _UNASKED,
@@ -260,7 +260,8 @@ LOST = pattern(
     r"unknownhostexception|unable to resolve host|socket is not connected|without completing the close handshake|"
     r"\b(?:API)?ConnectionError\b|\bWebSocketClosedError\b|"
     r"getaddrinfo|name or service not known|nodename nor servname|name resolution|could not resolve host|"
-    r"no route to host|network is unreachable|failed host lookup|server not found|dns (?:error|failure|lookup)",
+    r"\bdial tcp\b|no route to host|network is unreachable|"
+    r"failed host lookup|server not found|dns (?:error|failure|lookup)",
     r"certificate.{0,5}verify.{0,5}failed|ssl.{0,20}(?:error|failed)|tls handshake (?:timeout|fail)",
     r"timed? ?out.{0,24}(?:handshake|connect)|(?:handshake|connect\w{0,3}).{0,24}timed? ?out|"
     r"\bConnect(?:Timeout|Error)\b|"
@@ -349,7 +350,7 @@ _REFUSALS = r"(?<![:.\d])(40[0-9]|41[05]|422|429|50[0-4])\b(?! ?(?:ms|s\b|bytes|
 STATUS = pattern(
     r"(?:HTTP(?:/\d(?:\.\d)?)?|status(?:[ _]?code)?|状态码|response|server|返回|rejected|failed|error|错误)"
     r"[^\d\n]{0,24}" + _REFUSALS,
-    r"(?:POST|GET) \S{0,120}realtime\S{0,80} " + _REFUSALS,
+    r"(?:POST|GET) \S{0,120}realtime\S{0,80}\W{1,5}" + _REFUSALS,
     _REFUSALS + r"[,:]? (?:message=|Unauthorized|Forbidden|Not Found|Too Many Requests|Service Unavailable|"
     r"Payment Required|Bad Request|Internal Server Error)",
 )
@@ -551,7 +552,7 @@ TROUBLE = pattern(
     r"fail|error|except|refus|reject|deni|invalid|unknown|unauth|missing|not[ _]|n't|cannot|unable|clos|lost|drop|"
     r"reset|abort|expired|exceed|already|too |only |empty|time(?:d|out)|limit|maximum|quota|billing|credit|api.?key|"
     r"disconnect|disabled|deprec|retired|shut ?down|discontinu|abnormal|unexp|hang up|wss?:|resol|unreach|"
-    r"getaddr|gaierror|locked|no (?:re|an|lo)|\be(?:conn|timed|host|net|notf|ai_)|deploy|variant|sdp|"
+    r"getaddr|gaierror|dial tcp|locked|no (?:re|an|lo)|\be(?:conn|timed|host|net|notf|ai_)|deploy|variant|sdp|"
     r"bearer|without|nothing|\b0 (?:byte|frame|sample|chunk)|had_audio|no audio|notfound|mismatch|corrupted|unmarshal|"
     r"unrecogni|断开|丢失|异常|中断|失败|错误|意外"
 )

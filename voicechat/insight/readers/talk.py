@@ -22,7 +22,7 @@ WITHIN = 2.0
 LONGEST_TURN = 1_000
 """Characters of one turn that are kept."""
 _USER = any_of(
-    "users?",
+    "users?|usr",
     *words("caller human customer participant patient guest benutzer nutzer anrufer kunde utilisateur appelant"),
     *words("usuario cliente utente usuário gebruiker beller klant użytkownik kullanıcı пользователь клиент абонент"),
     *words("المستخدم المتصل 用户 用戶 ユーザー 사용자"),
