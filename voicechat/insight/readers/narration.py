@@ -159,7 +159,7 @@ def complaints_in(said: str) -> Iterator[Told]:
 
 def _acts_of(said: str) -> Iterator[Told]:
     turn = turn_in(said)
-    is_trouble = _may_be_trouble(said) and not (turn is not None and turn["words"] and _SPOKEN.search(said))
+    is_trouble = turn is None or not (turn["words"] and _SPOKEN.search(said))
     if is_trouble and (error := _refusal(said) or _of_client(said)):
         yield error
         return
@@ -209,16 +209,10 @@ def is_plain(line: str) -> bool:
 def failures_in(text: str) -> Iterator[Told]:
     """What an object or a text that is no event tells of refusals and lost lines; acts are not looked for in it."""
     said = text[:LONGEST]
-    if not _may_be_trouble(said):
-        return
     if error := _refusal(said) or _of_client(said):
         yield error
         return
     yield from _of_line(said)
-
-
-def _may_be_trouble(said: str) -> bool:
-    return say.TROUBLE.search(said) is not None or say.TROUBLE_IN_NUMBERS.search(said) is not None
 
 
 def _refusal(said: str) -> Told | None:

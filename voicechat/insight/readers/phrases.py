@@ -548,13 +548,3 @@ COMPLAINTS: dict[str, Phrase] = {
     ),
 }
 """What somebody is sorry about -> the ways of saying it."""
-TROUBLE = pattern(
-    r"fail|error|except|refus|reject|deni|invalid|unknown|unauth|missing|not[ _]|n't|cannot|unable|clos|lost|drop|"
-    r"reset|abort|expired|exceed|already|too |only |empty|time(?:d|out)|limit|maximum|quota|billing|credit|api.?key|"
-    r"disconnect|disabled|deprec|retired|shut ?down|discontinu|abnormal|unexp|hang up|wss?:|resol|unreach|"
-    r"getaddr|gaierror|dial tcp|locked|no (?:re|an|lo)|\be(?:conn|timed|host|net|notf|ai_)|deploy|variant|sdp|"
-    r"bearer|without|nothing|\b0 (?:byte|frame|sample|chunk)|had_audio|no audio|notfound|mismatch|corrupted|unmarshal|"
-    r"unrecogni|断开|丢失|异常|中断|失败|错误|意外"
-)
-TROUBLE_IN_NUMBERS = re.compile(r"[45]\d\d|10[01]\d")
-"""A sentence without any of these tells of no failure."""
