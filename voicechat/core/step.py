@@ -236,8 +236,12 @@ def step(state: State, event: Event, now: float, policy: TurnPolicy) -> Step:
 def next_deadline(state: State, now: float, policy: TurnPolicy) -> float | None:
     """When the next `TimePassed` is due, on the clock of `now`; None if nothing waits for time."""
     policy = state.choices.policy or policy
-    due = (deadline(state, now, policy) for deadline in _DEADLINES)
-    return min((one for one in due if one is not None), default=None)
+    earliest: float | None = None
+    for deadline in _DEADLINES:  # after every delta: a generator would cost half as much again
+        at = deadline(state, now, policy)
+        if at is not None and (earliest is None or at < earliest):
+            earliest = at
+    return earliest
 
 
 def overdue(state: State, now: float, policy: TurnPolicy) -> tuple[str, ...]:

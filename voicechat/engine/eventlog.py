@@ -61,13 +61,11 @@ class EventLog:
 def row_of(entry: Entry) -> Entry:
     """The entry for the link: sound elided, bounded, plain JSON, with all its tags."""
     event = entry.event
-    if not all(is_short(value) for value in event.values()):
-        event = elided(event, is_audio="audio" in entry.type)
+    for value in event.values():  # a delta holds nothing else
+        if not ((type(value) is str and len(value) < 200) or (type(value) is int and abs(value) <= MAX_INTEGER)):
+            event = elided(event, is_audio="audio" in entry.type)
+            break
     return msgspec.structs.replace(entry, event=event, tags=tags_of(entry))
-
-
-def is_short(value: object) -> bool:
-    return (type(value) is str and len(value) < 200) or (type(value) is int and abs(value) <= MAX_INTEGER)
 
 
 def tags_of(entry: Entry) -> tuple[str, ...]:

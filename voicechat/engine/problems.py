@@ -13,6 +13,7 @@ from voicechat.engine.link import FromEngine
 from voicechat.insight.records import Finding, Record, record_of
 from voicechat.insight.run import Diagnosis
 from voicechat.journal.entry import Entry
+from voicechat.protocol.dialects import ga_name
 
 SILENCE = "audio.input.turn_detection.silence_duration_ms"
 MOST_WAITING = 20_000
@@ -41,11 +42,8 @@ class Problems:
 
     def watch(self, entry: Entry) -> None:
         """Put one event aside, if the checks have any use for it. They judge what really crossed the wire."""
-        if "translated" in entry.tags:
-            return
-        record = record_of(entry.seq, entry.t, entry.dir, entry.event)
-        if record.type in self._diagnosis.interest:
-            self._waiting.append(record)
+        if "translated" not in entry.tags and ga_name(entry.type) in self._diagnosis.interest:
+            self._waiting.append(record_of(entry.seq, entry.t, entry.dir, entry.event))
 
     def tick(self, now: float) -> None:
         """Look at what came since the last tick, and at what did not come. Sends findings that are new or changed."""

@@ -115,15 +115,15 @@ def clean_text(text: str) -> str:
 
 def _plain_keys(tree: object, depth: int) -> int:
     """How many keys the tree has; -1 or less if it holds something that needs the slow way."""
-    if isinstance(tree, dict):
-        if depth >= MAX_DEPTH:
-            return -(2**62)
-        return len(tree) + sum(_plain_keys(value, depth + 1) for value in tree.values())
-    if isinstance(tree, list):
-        if depth >= MAX_DEPTH:
-            return -(2**62)
-        return sum(_plain_keys(value, depth + 1) for value in tree)
-    return -(2**62) if isinstance(tree, int) and not _fits(tree) else 0
+    if not isinstance(tree, dict | list):
+        return -(2**62) if isinstance(tree, int) and not _fits(tree) else 0
+    if depth >= MAX_DEPTH:
+        return -(2**62)
+    keys, values = (len(tree), tree.values()) if isinstance(tree, dict) else (0, tree)
+    for value in values:
+        if type(value) is not str:  # most are
+            keys += _plain_keys(value, depth + 1)
+    return keys
 
 
 def _fits(number: int) -> bool:
