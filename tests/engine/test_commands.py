@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import math
 from typing import Any
@@ -18,7 +19,7 @@ from voicechat.core.state import Microphone, State, Talk
 from voicechat.core.viewing import view
 from voicechat.engine.control import LEASE, LONGEST_TEXT, LONGEST_WISH, Obeyed, Refused, too_large, understood
 from voicechat.engine.eventlog import BATCH_LIMIT, EventLog, row_of
-from voicechat.engine.link import Batch, Command, pack, unpack_from_client, unpack_from_engine
+from voicechat.engine.link import Batch, Bye, Command, from_client, from_engine, pack
 from voicechat.journal.entry import Entry, summary_of
 from voicechat.journal.observers import Observers
 
@@ -34,7 +35,7 @@ ACTS: list[did.UserAct] = [
 
 @each("event", ACTS)
 def test_what_a_user_does_crosses_the_pipe_unchanged(event: did.UserAct) -> None:
-    assert unpack_from_client(pack(Command(1, event))[4:]) == Command(1, event)
+    assert list(from_client(io.BytesIO(pack(Command(1, event))))) == [Command(1, event)]
     assert too_large(event) == ""
 
 
@@ -49,8 +50,9 @@ def test_what_a_user_does_crosses_the_pipe_unchanged(event: did.UserAct) -> None
     ],
 )
 def test_what_is_no_act_of_a_user_is_no_command(act: dict[str, object]) -> None:
-    with pytest.raises(msgspec.DecodeError):
-        unpack_from_client(msgspec.msgpack.encode({"kind": "command", "id": 1, "act": act}))
+    body = msgspec.msgpack.encode({"kind": "command", "id": 1, "act": act})
+    frame = len(body).to_bytes(4, "little") + body
+    assert list(from_client(io.BytesIO(frame + pack(Bye())))) == [Bye()]
 
 
 @each(
@@ -250,6 +252,8 @@ def test_moments_of_our_own_facts_are_told_in_session_time() -> None:
 
 def test_what_the_link_cannot_say_has_a_form_that_it_can() -> None:
     event = {"type": "x", "n": 10**30, "inf": math.inf, "offer": did.MuteChosen(True), "list": ({"n": -(10**30)},)}
-    (kept,) = unpack_from_engine(pack(Batch((row(event),)))[4:]).rows  # type: ignore[union-attr]
+    (batch,) = from_engine(io.BytesIO(pack(Batch((row(event),)))))
+    assert isinstance(batch, Batch)
+    (kept,) = batch.rows
     muted = {"type": "mute.chosen", "muted": True}
     assert kept.event == {"type": "x", "n": str(10**30), "inf": None, "offer": muted, "list": [{"n": str(-(10**30))}]}

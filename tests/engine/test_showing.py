@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import io
 import os
-import struct
 import threading
 from itertools import pairwise
 from typing import Any, Literal
@@ -29,8 +29,8 @@ from voicechat.engine.link import (
     Snapshot,
     SoundFacts,
     Turns,
+    from_engine,
     pack,
-    unpack_from_engine,
 )
 from voicechat.engine.pipe import Outbox
 from voicechat.engine.problems import Problems
@@ -147,13 +147,7 @@ def test_a_new_turn_waits_for_no_pace() -> None:
 
 def read_all(descriptor: int) -> list[FromEngine]:
     with os.fdopen(descriptor, "rb") as stream:
-        data = stream.read()
-    messages = []
-    while data:
-        (length,) = struct.unpack_from("<I", data)
-        messages.append(unpack_from_engine(data[4 : 4 + length]))
-        data = data[4 + length :]
-    return messages
+        return list(from_engine(stream))
 
 
 def test_posting_never_blocks_and_what_matters_is_not_lost() -> None:
@@ -249,7 +243,7 @@ def test_the_last_figures_do_not_wait() -> None:
 
 def test_figures_survive_the_pipe() -> None:
     numbers = Books(Settings(budget=1.0)).answer(1.0, 100).tick(2.0).numbers[-1]
-    assert unpack_from_engine(pack(numbers)[4:]) == numbers
+    assert list(from_engine(io.BytesIO(pack(numbers)))) == [numbers]
 
 
 def test_the_session_hears_of_its_budget_once_for_each_step() -> None:
@@ -333,7 +327,7 @@ def test_a_finding_is_sent_with_the_numbers_and_times_of_the_event_list() -> Non
     (finding,) = talk.tick(1.2)
     assert (finding.code, finding.severity, finding.resolved) == ("unknown-session-field", "error", False)
     assert [(mark.seq, mark.t) for mark in finding.evidence] == [(1, 1.0), (2, 1.1)]
-    assert unpack_from_engine(pack(finding)[4:]) == finding
+    assert list(from_engine(io.BytesIO(pack(finding)))) == [finding]
 
 
 def test_what_has_not_changed_is_not_sent_again_and_what_ended_is() -> None:

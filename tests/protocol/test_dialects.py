@@ -13,7 +13,6 @@ from tests.support.wire_samples import Sample, wire_samples
 from voicechat.protocol.client_events import SessionUpdate
 from voicechat.protocol.codec import encode
 from voicechat.protocol.dialects import detect_dialect, item_to_beta, item_to_ga, response_to_ga
-from voicechat.protocol.session_config import to_dialect
 from voicechat.protocol.session_dialects import (
     DIALECTS,
     FORMATS,
@@ -103,9 +102,9 @@ def test_all_fields_at_once() -> None:
     beta: dict[str, Any] = {}
     for one, _ in PAIRS:
         beta |= one
-    ga, problems = to_dialect(beta, "ga")
-    assert problems == ()
-    assert to_dialect(ga, "beta")[0] == beta
+    ga = DIALECTS["ga"].session(beta)
+    assert ga.lost == []
+    assert session_to_beta(ga.session).session == beta
 
 
 @each(
@@ -130,18 +129,17 @@ def test_all_fields_at_once() -> None:
     ],
 )  # fmt: skip
 def test_what_beta_never_knew_is_left_out_and_told(ga: dict[str, Any], path: str) -> None:
-    said, problems = to_dialect({"type": "realtime", **ga}, "beta")
-    assert [problem.path for problem in problems] == [path]
-    assert problems[0].severity == "warning"
-    assert path.rsplit(".", 1)[-1] not in str(said)
+    said = session_to_beta({"type": "realtime", **ga})
+    assert [lost.path for lost in said.lost] == [path]
+    assert path.rsplit(".", 1)[-1] not in str(said.session)
 
 
 def test_temperature_goes_to_beta_only() -> None:
     wish: dict[str, Any] = {"type": "realtime", "temperature": 0.8}
-    assert to_dialect(wish, "beta") == ({"temperature": 0.8}, ())
-    said, problems = to_dialect(wish, "ga")
-    assert said == {"type": "realtime"}
-    assert [problem.path for problem in problems] == ["session.temperature"]
+    assert session_to_beta(wish).session == {"temperature": 0.8} and session_to_beta(wish).lost == []
+    said = DIALECTS["ga"].session(wish)
+    assert said.session == {"type": "realtime"}
+    assert [lost.path for lost in said.lost] == ["session.temperature"]
 
 
 def test_include_stays_in_a_transcription_session() -> None:

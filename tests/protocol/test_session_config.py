@@ -10,8 +10,8 @@ from hypothesis import given, strategies as st
 from tests.protocol.wire_strategies import audios, configs, json_values
 from tests.support.each import each
 from tests.support.wire_samples import Sample, wire_samples
-from voicechat.protocol.session_config import CheckedSession, Problem, check_session, to_dialect, without
-from voicechat.protocol.session_dialects import BETA_NAMES, GA_PATHS, get_path, set_path
+from voicechat.protocol.session_config import CheckedSession, Problem, check_session, without
+from voicechat.protocol.session_dialects import BETA_NAMES, GA_PATHS, get_path, session_to_beta, set_path
 
 SESSIONS = [found for found in wire_samples() if found.type.startswith("session.upd") and found.beta_type]
 TURNS = ("audio", "input", "turn_detection")
@@ -241,7 +241,7 @@ def test_checked_for_beta_nothing_is_left_that_beta_cannot_say() -> None:
         "tools": [{"type": "function", "name": "f"}],
         "audio": {"output": {"speed": 1.1}},
     }
-    assert to_dialect(checked.session, "beta")[1] == ()
+    assert session_to_beta(checked.session).lost == []
 
 
 @each(

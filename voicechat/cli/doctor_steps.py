@@ -27,8 +27,8 @@ from voicechat.cli.doctor_services import key_checks, network_checks, provider_c
 from voicechat.config.load import survey
 from voicechat.config.locations import config_file, state_dir, why_not_writable, wished_state_dir
 from voicechat.config.settings import Settings
-from voicechat.engine.host import epitaph, frames, spawn
-from voicechat.engine.link import Bye, EngineHello, FromEngine, Ping, Pong, pack
+from voicechat.engine.host import epitaph, spawn
+from voicechat.engine.link import Bye, EngineHello, FromEngine, Ping, Pong, from_engine, pack
 from voicechat.errors import ConfigError, VoiceChatError
 from voicechat.exit_codes import AUDIO, CONNECTION, ENGINE_DIED, FAILED_TURN, USAGE
 from voicechat.journal.secrets_scan import without_keys
@@ -197,7 +197,7 @@ def engine_checks(environ: Mapping[str, str]) -> list[Check]:
     with suppress(OSError), process:
         process.stdin.write(pack(Ping(1)))
         process.stdin.flush()
-        for message in frames(process.stdout):
+        for message in from_engine(process.stdout):
             heard.add(type(message))
             if {EngineHello, Pong} <= heard:
                 took = time.monotonic() - began

@@ -7,8 +7,8 @@ import threading
 
 from voicechat.core.user_events import UserAct
 from voicechat.engine.door import knock
-from voicechat.engine.host import Deliver, frames
-from voicechat.engine.link import EngineHello, FromEngine, Goodbye, mismatch
+from voicechat.engine.host import Deliver
+from voicechat.engine.link import EngineHello, FromEngine, Goodbye, from_engine, mismatch
 from voicechat.errors import EngineError
 from voicechat.exit_codes import ENGINE_DIED
 
@@ -77,7 +77,7 @@ class WatchedEngine:
         last: FromEngine | None = None
         try:
             with door.makefile("rb") as stream:
-                for message in frames(stream):
+                for message in from_engine(stream):
                     last = message
                     if isinstance(message, EngineHello) and (why := mismatch(message)):
                         last = Goodbye(why, exit_code=ENGINE_DIED)

@@ -10,15 +10,12 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import struct
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from typing import IO, Any
-
-import msgspec
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from voicechat.config.locations import engine_log
 from voicechat.config.secrets import private_environ
@@ -27,7 +24,6 @@ from voicechat.core.user_events import UserAct
 from voicechat.core.view import MicView, TurnView, View
 from voicechat.engine.link import (
     LINK_VERSION,
-    MAX_FRAME,
     Bye,
     ClientHello,
     Command,
@@ -39,9 +35,9 @@ from voicechat.engine.link import (
     Snapshot,
     Turns,
     Unresponsive,
+    from_engine,
     mismatch,
     pack,
-    unpack_from_engine,
 )
 from voicechat.exit_codes import ENGINE_DIED
 from voicechat.heap import GLIBC_HEAP
@@ -207,7 +203,7 @@ class EngineProcess:
         assert process.stdout is not None
         with process.stdout as pipe:
             responses = self._responses
-            for message in frames(pipe):
+            for message in from_engine(pipe):
                 if responses.heard(time.monotonic()):
                     self._deliver(Unresponsive(0.0))
                 if isinstance(message, EngineHello) and (why := mismatch(message)):
@@ -250,17 +246,6 @@ def spawn(environ: Mapping[str, str], module: str = "voicechat.engine") -> subpr
         )
     finally:
         os.close(log)
-
-
-def frames(stream: IO[bytes]) -> Iterator[FromEngine]:
-    """Every message until the pipe ends; a message of an unknown kind is skipped."""
-    while len(header := stream.read(4)) == 4:
-        (length,) = struct.unpack("<I", header)
-        body = stream.read(length) if length <= MAX_FRAME else b""
-        if len(body) != length:
-            return
-        with contextlib.suppress(msgspec.DecodeError):
-            yield unpack_from_engine(body)
 
 
 def epitaph(code: int) -> str:

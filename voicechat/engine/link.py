@@ -7,8 +7,10 @@ wins), turns, findings and acks never are; a batch tells how many rows it had to
 
 from __future__ import annotations
 
+import contextlib
 import struct
-from typing import Any, Literal
+from collections.abc import Iterator
+from typing import IO, Any, Literal, TypeVar
 
 import msgspec
 
@@ -287,6 +289,7 @@ class Bye(msgspec.Struct, frozen=True, tag_field="kind", tag="bye"):
 
 FromClient = ClientHello | Command | Ping | Bye
 
+Message = TypeVar("Message")
 _encoder = msgspec.msgpack.Encoder()
 _from_engine: msgspec.msgpack.Decoder[FromEngine] = msgspec.msgpack.Decoder(FromEngine)
 _from_client: msgspec.msgpack.Decoder[FromClient] = msgspec.msgpack.Decoder(FromClient)
@@ -298,11 +301,22 @@ def pack(message: FromEngine | FromClient) -> bytes:
     return struct.pack("<I", len(body)) + body
 
 
-def unpack_from_engine(body: bytes) -> FromEngine:
-    """Raises msgspec.DecodeError for a body that is no message of the engine."""
-    return _from_engine.decode(body)
+def from_engine(stream: IO[bytes]) -> Iterator[FromEngine]:
+    """What an engine says, until the stream ends."""
+    return _messages(stream, _from_engine)
 
 
-def unpack_from_client(body: bytes) -> FromClient:
-    """Raises msgspec.DecodeError for a body that is no message of a client."""
-    return _from_client.decode(body)
+def from_client(stream: IO[bytes]) -> Iterator[FromClient]:
+    """What a client says, until the stream ends."""
+    return _messages(stream, _from_client)
+
+
+def _messages(stream: IO[bytes], decoder: msgspec.msgpack.Decoder[Message]) -> Iterator[Message]:
+    """Every message until the stream ends; what is none is skipped."""
+    while len(header := stream.read(4)) == 4:
+        (length,) = struct.unpack("<I", header)
+        body = stream.read(length) if length <= MAX_FRAME else b""
+        if len(body) != length:
+            return
+        with contextlib.suppress(msgspec.DecodeError):
+            yield decoder.decode(body)

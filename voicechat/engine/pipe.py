@@ -13,20 +13,16 @@ import contextlib
 import gc
 import os
 import signal
-import struct
 import sys
 import threading
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
-
-import msgspec
 
 from voicechat import __version__
 from voicechat.engine.link import (
     LINK_VERSION,
-    MAX_FRAME,
     Ack,
     Batch,
     Bye,
@@ -40,8 +36,8 @@ from voicechat.engine.link import (
     Ping,
     Pong,
     Snapshot,
+    from_client,
     pack,
-    unpack_from_client,
 )
 from voicechat.errors import AudioDeviceError, EngineError, VoiceChatError
 from voicechat.exit_codes import ENGINE_DIED, exit_code
@@ -190,14 +186,15 @@ class PipeServer:
 
     def _read(self) -> None:
         """On the reader thread, until the pipe ends."""
-        for message in frames(self._in):
-            if isinstance(message, Command):
-                self._apply_at_once(message)
-            if isinstance(message, ClientHello):
-                self._outlives = message.outlives > 0.0
-            elif isinstance(message, Bye):
-                self._outlives = False
-            self._loop.call_soon_threadsafe(self._take, message)
+        with os.fdopen(self._in, "rb") as stream:
+            for message in from_client(stream):
+                if isinstance(message, Command):
+                    self._apply_at_once(message)
+                if isinstance(message, ClientHello):
+                    self._outlives = message.outlives > 0.0
+                elif isinstance(message, Bye):
+                    self._outlives = False
+                self._loop.call_soon_threadsafe(self._take, message)
         if self._outlives:
             return
         self._pipe_closed()
@@ -233,18 +230,6 @@ def defect_of(context: Mapping[str, Any]) -> dict[str, Any]:
         traceback.print_exception(error, file=sys.stderr)
     told = f"{type(error).__name__}: {error}" if error else str(context.get("message", ""))
     return {"type": "engine.defect", "message": told}
-
-
-def frames(descriptor: int) -> Iterator[FromClient]:
-    """Every message until the pipe ends; what is no message of a client is skipped."""
-    with os.fdopen(descriptor, "rb") as stream:
-        while len(header := stream.read(4)) == 4:
-            (length,) = struct.unpack("<I", header)
-            body = stream.read(length) if length <= MAX_FRAME else b""
-            if len(body) != length:
-                return
-            with contextlib.suppress(msgspec.DecodeError):
-                yield unpack_from_client(body)
 
 
 async def _serve_client(kind: type[PipeServer], link_in: int, link_out: int) -> int:

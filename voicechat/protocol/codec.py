@@ -219,7 +219,7 @@ def _refuse_impossible(event: WireEvent, dialect: DialectName) -> None:
             if not event.session:
                 raise LocalProtocolError("session.update without a session changes nothing")
             if dialect == "ga" and detect_dialect(event.session) == "beta":
-                raise LocalProtocolError("session.update in beta spelling for a GA service; to_dialect() translates")
+                raise LocalProtocolError("session.update in beta spelling for a GA service")
         case InputAudioBufferAppend() | SessionInputAudioBufferAppend():
             _refuse_bad_audio(event.audio)
         case ConversationItemCreate():

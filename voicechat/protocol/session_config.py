@@ -34,7 +34,6 @@ from voicechat.protocol.problems import (
 from voicechat.protocol.session_advice import advise, beta_doubts
 from voicechat.protocol.session_dialects import (
     BETA_NAMES,
-    DIALECTS,
     FORMATS,
     GA_PATHS,
     Path,
@@ -328,19 +327,6 @@ def check_live_session(config: Mapping[str, JsonValue]) -> CheckedSession:
     if "format" in (audio if isinstance(audio := session.get("audio"), Mapping) else {}):
         report.note("session.audio.format", "is for WebSocket; over WebRTC the service refuses it")
     return CheckedSession(session, tuple(report.problems), kind, None)
-
-
-def to_dialect(
-    session: Mapping[str, JsonValue], dialect: DialectName
-) -> tuple[dict[str, JsonValue], tuple[Problem, ...]]:
-    """A GA session in the words of a dialect, and what that dialect has no words for or may not know."""
-    done = DIALECTS[dialect].session(session)
-    report = Report()
-    for lost in done.lost:
-        report.warn(lost.path, f"is left out: {lost.why}")
-    if dialect == "beta":
-        beta_doubts(session, report)
-    return done.session, tuple(report.problems)
 
 
 def without(session: Mapping[str, JsonValue], path: str) -> dict[str, JsonValue]:
