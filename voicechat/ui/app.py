@@ -60,9 +60,7 @@ from voicechat.ui.wording import AT_REST, grouped
 if TYPE_CHECKING:
     from textual.command import Provider
 
-TOO_SMALL = "{} 60x16 or more"
-KEYS_NEED = "the keys need"
-"""Their card is shown whether the engine lives or not."""
+TOO_SMALL = "this needs a terminal of 60x16 or more"
 TITLE, TITLE_AWAY = "voicechat", "● ON AIR · voicechat"
 ENGINE_DIED = 5
 GROWING_CACHES = (
@@ -364,12 +362,12 @@ class VoiceChatApp(App[int]):
     def action_devices(self) -> None:
         from voicechat.ui.screens.devices import DevicesScreen
 
-        self.show_overlay(DevicesScreen, "the devices need")
+        self.show_overlay(DevicesScreen)
 
     def action_settings(self) -> None:
         from voicechat.ui.screens.settings import SettingsScreen
 
-        self.show_overlay(SettingsScreen, "the settings need")
+        self.show_overlay(SettingsScreen)
 
     # the answer and the session
     def action_tell(self, what: str) -> None:
@@ -415,14 +413,14 @@ class VoiceChatApp(App[int]):
     def action_help(self) -> None:
         from voicechat.ui.screens.help import HelpScreen
 
-        self.show_overlay(HelpScreen, KEYS_NEED)
+        self.show_overlay(HelpScreen, is_always_shown=True)
 
-    def show_overlay(self, kind: type[Overlay], name: str) -> None:
-        """Open it above the talk, or close it where it is open."""
+    def show_overlay(self, kind: type[Overlay], *, is_always_shown: bool = False) -> None:
+        """Open it above the talk, or close it where it is open; always, or while the engine lives."""
         was_open = isinstance(self.screen, kind)
         if self.talk.size_class == "tiny" and not was_open:
-            self.notice(TOO_SMALL.format(name))
-        elif self.died is None or name == KEYS_NEED:
+            self.notice(TOO_SMALL)
+        elif self.died is None or is_always_shown:
             self.talk.close_overlays()
             if not was_open:
                 self.push_screen(kind())
@@ -518,7 +516,7 @@ class VoiceChatApp(App[int]):
     def action_numbers(self) -> None:
         self.talk.close_overlays()
         if not self.talk.toggle_numbers():
-            self.notice(TOO_SMALL.format("the numbers need"))
+            self.notice(TOO_SMALL)
 
     def action_go_on(self) -> None:
         if self.view.spent_budget is None:

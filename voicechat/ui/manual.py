@@ -46,7 +46,7 @@ class Manual:
     def open_form(self, prefill: str = "") -> None:
         """Show the form, with another text in it if one is given; nothing is sent by that."""
         if self.app.talk.size_class == "tiny" or self.app.died is not None:
-            too_small = "the form needs 60x16 or more"
+            too_small = "this needs a terminal of 60x16 or more"
             self.app.notice(too_small if self.app.died is None else "the audio engine has stopped")
             return
         from voicechat.ui.screens.send_event import SendEventScreen
