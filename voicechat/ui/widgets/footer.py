@@ -61,7 +61,7 @@ def _of_talk(now: Foot) -> list[Hint]:
         case "turn":
             changes = [("vc.insert_after", "insert after"), ("vc.delete_turn", "delete")]
             changes += [("vc.retrieve_turn", "retrieve"), ("vc.truncate_turn", "cut here")]
-            return [("↑↓", "turn"), ("vc.copy", "copy"), ("vc.events", "its events"), *changes, ("vc.back", "back")]
+            return [("↑↓", "turn"), ("vc.copy", "copy"), ("vc.events", "its events"), ("vc.back", "back"), *changes]
         case "consent":
             answers = [("y", "allow"), ("a", "always in this talk"), ("n", "no")]
             return [talk, *answers, ("vc.back", "no"), ("vc.type", "type")]
