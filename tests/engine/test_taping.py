@@ -71,7 +71,7 @@ async def test_the_key_makes_a_tape_of_the_rest_of_the_talk_and_ends_it(tmp_path
     assert [bool(shown.folder) for shown in one.shown] == [True, False]
     text = tape.events_file.read_text()
     assert "three plus three" in text and "four plus four" not in text
-    with pytest.raises(TapeError, match="does not say how its session started"):
+    with pytest.raises(TapeError, match="begins in the middle of its talk"):
         check(tape)
     past = last_state(tape)
     assert past is not None and "6" in past.state.conversation.turns[-1].text

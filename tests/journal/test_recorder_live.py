@@ -543,5 +543,5 @@ def test_a_tape_without_its_start_can_be_looked_at_but_not_run(tape: Tape) -> No
     del lines[0]["start"]
     write_lines(tape.events_file, lines)
     assert list(read_tape(tape.folder).entries())
-    with pytest.raises(TapeError, match="does not say how its session started"):
+    with pytest.raises(TapeError, match="begins in the middle of its talk"):
         check(read_tape(tape.folder))

@@ -159,6 +159,9 @@ def fields_of(record: Event | Effect) -> dict[str, Any]:
 
 def start_of(line: Mapping[str, Any]) -> Start:
     """The start out of a tape's first line. Raises TapeError when it is not there or of another shape."""
+    if line.get("start") is None:
+        hint = "its events can be looked at; one that was begun with --record can be run again"
+        raise TapeError("the tape begins in the middle of its talk, so the core cannot be run over it again", hint=hint)
     try:
         return msgspec.convert(line.get("start"), Start)
     except msgspec.ValidationError as error:
