@@ -367,6 +367,8 @@ ANYBODY = re.compile(
     re.I,
 )
 OF_ANSWERS = re.compile("response|reply|answer")
+BRIEF = 1.0
+"""Seconds of an answer that brought nothing; one that lasts longer may have words that were left out of the log."""
 EVENTS = 12
 """Without times: so many events later, and still none."""
 
@@ -523,8 +525,9 @@ def _left_at_the_end(model: SessionModel) -> Iterator[Finding]:
     sorry, waits, is_told = model.sorry("no-reply"), model.last["client.waits"], model.witness.tells_turns
     mute, answers = sorry or (model.sorry("silence") if is_told else None), [*model.answers.values()]
     is_mute = mute and turns and all(not one.words and (is_told or _is_bare(one)) for one in answers)
-    if answers and (is_mute or len(model.empty) >= TIMES):
-        silent = answers if is_mute else model.empty
+    brief = [one for one in model.empty if (elapsed(one.created, one.done) or BRIEF) < BRIEF]
+    if answers and (is_mute or len(brief) >= TIMES):
+        silent = answers if is_mute else brief
         yield _unanswered("silent", *left, *(mark for one in silent for mark in (one.created, one.done)), mute)
         return
     if model.failure is not None and any(model.failure.at.seq > mark.seq for mark in left):

@@ -50,8 +50,13 @@ _AFTER_IT = r"(?:[\])]|\s*[:>]){1,3}\s*(\S.*)"
 _QUOTE = r"['\"]?\W{0,4}(?:\w{0,16}?(?:transcript|text)['\"]?\s?[:=]\s?)?['\"“]((?:[^\"\\]|\\.){1,1000})"
 _LATER = r".{0,120}?\b(?:\w{1,8}_)?(?:transcript|text)(?:_\w{1,8})?['\"]?\s?[:=]\s?['\"]((?:[^\"\\]|\\.){1,1000})"
 _QUOTED = rf"(?:{_LATER}|{_QUOTE})"
-_BEGAN = any_of("start(?:ed|s)?", "began", "begins"), any_of("started", "began"), "speaking", "开始"
-_ENDED = any_of("stop(?:ped|s)?", "finished", "ended"), any_of("stopped", "ended", "done"), "listening", "(?:停止|结束)"
+_BEGAN = any_of("start(?:ed|s)?", "began", "begins"), any_of("started", "began"), "speaking", "(?:开始|開始)"
+_ENDED = (
+    any_of("stop(?:ped|s)?", "finished", "ended"),
+    any_of("stopped", "ended", "done"),
+    "listening",
+    "(?:停止|结束|終了)",
+)
 
 
 def _speaks(who: str, state: str, verb: tuple[str, str, str, str], *rows: str) -> Phrase:
@@ -62,6 +67,7 @@ def _speaks(who: str, state: str, verb: tuple[str, str, str, str], *rows: str) -
         rf"\b{state}(?:[ _]?state)?[ _]?(?:changed|state)?\b.{{0,60}}?"
         rf"(?:new_state\W{{1,5}}|(?:->|→|=>|\bto\b)\s*['\"]?){becomes}\b",
         rf"{'用户' if state == 'user' else '(?:助手|机器人|AI)'}{does_in_chinese}(?:说话|播放)",
+        rf"{'ユーザー?' if state == 'user' else '(?:アシスタント|AI)'}の?発話{does_in_chinese}",
         *rows,
         rf"\bspeech[ _]{did}\b"
         if state == "user"
@@ -73,7 +79,9 @@ CREDITS = (
     r"amara\.org|thanks? (?:you )?for watching|(?:please|like and) subscribe|subtitles? (?:by|made)|captions? by|"
     r"sous-titr(?:age|es|é)\b|untertitel(?:ung)? (?:der|im auftrag|von)|subtítulos (?:por|realizad)|"
     r"legendas? (?:pela|por)|sottotitoli (?:creati|a cura)|субтитры|продолжение следует|ご視聴ありがとう|"
-    r"次の動画で|abone ol|字幕(?:by|由|提供|制作|志愿者)|请不吝点赞|시청해 ?주셔서|mbc 뉴스"
+    r"次の動画で|abone ol|字幕(?:by|由|提供|制作|志愿者)|请不吝点赞|시청해 ?주셔서|mbc 뉴스|"
+    r"תודה (?:רבה )?(?:שצפיתם|על הצפייה)|شكرا (?:لكم )?على المشاهدة|اشتركوا في القناة|napisy (?:stworzone|by)|"
+    r"ondertitel(?:s|ing) (?:door|ingediend)|undertext(?:er|ning)"
 )
 """What speech recognition learned from films, and writes where there is silence or noise."""
 ROWS: tuple[tuple[str, Phrase], ...] = (
@@ -94,8 +102,9 @@ ROWS: tuple[tuple[str, Phrase], ...] = (
         r"\bspeech recogni[sz]ed as" + _QUOTE,
         r"\brole=['\"]?(?:user|human)\b.{0,24}?\b(?:content|text)=" + _QUOTE,
         r"\bApplication: >> (\S.*)",
-        _LEAD + r"(?:user |input |final ){0,2}trans[ck]ri(?:pt(?:ion)?|pción|ção)(?:[ .](?:completed|final|done))?"
-        r"(?: item_\w{1,40})?\s?[:=]?\s?['\"“](.{0,1000})['\"”]\W*$",
+        _LEAD + r"(?:user |input |final ){0,2}(?:trans[ck]ri(?:pt(?:ion)?|pción|ção)|文字起こし|转写|识别结果)"
+        r"(?:[ .](?:completed|final|done))?"
+        r"(?: item_\w{1,40})?\s?[:=：]?\s?['\"“「](.{0,1000})['\"”」]\W*$",
     )),
     ("bot_said", pattern(
         _LEAD + any_of(_BOT, "chatgpt", "gpt", "gemini") + r"(?<!model)(?<!tts)" + _SAYS + _WORDS,
