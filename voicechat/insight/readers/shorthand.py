@@ -35,16 +35,23 @@ def _tails() -> dict[str, str]:
 
 
 _TAILS = _tails()
+_PLAIN = {
+    tail.replace(".", "_"): name for tail, name in ({name: GA_NAMES.get(name, name) for name in _ALL} | _TAILS).items()
+}
+_PLAIN.pop("error")
+"""Also as constants and variables spell it: `RESPONSE_DONE`."""
+_FLAG = r"\s?[:=]\s?(?:true|false|none|null|[01])\b"
+"""Behind the name of a variable that is called like an event."""
 _SHORT = re.compile(
     r"(?:[^\w\n\"'`{\[(]++|\[(?!vad\])[^\]\n]{1,40}\]|\([^)\n]{1,30}\)|[\[(](?!vad)|[\w.-]{1,30}(?:::[\w.-]{1,30}){0,3}:(?=[\s\d])(?:\d{1,6})?|"
     r"(?:info|debug|trace|recv|received?|got|sen[dt]|sending|server|client|in|out|event|evt|msg|type|openai|oai|realtime|rt|ws|dc)\b){0,8}"
-    rf"(?:(?P<tail>{'|'.join(sorted(map(re.escape, _TAILS), key=len, reverse=True))})(?![\w(]|\.\w)|"
+    rf"(?:(?P<tail>{'|'.join(sorted(_PLAIN, key=len, reverse=True)).replace('_', '[._]')})(?![\w(]|\.\w|{_FLAG})|"
     rf"(?P<words>{'|'.join(re.sub('[._]', ' ', name) for name in _SPACED)}|{_COMMITTED})"
     r"(?=(?: successfully)?\s*(?:$|[:(\[{=#,;]|[a-z]{1,8}[_-]\w|\w{1,20}=)))",
     re.I,
 )
 _WORDS = {re.sub("[._]", " ", name): _TAILS.get(name, name) for name in _SPACED}
-_HINTS = re.compile(r"_st|ted|\.de|\.do|ated|\.ad|\.co|\.fa", re.I)
+_HINTS = re.compile(r"_st|ted|[._](?:add|com|del|don|fai|cle)", re.I)
 """One of them stands in every short name that is worth a search."""
 
 
@@ -56,7 +63,7 @@ def short_name(rest: str) -> tuple[str, int] | None:
     if match is None:
         return None
     if match["tail"]:
-        return _TAILS[match["tail"].lower()], match.end()
+        return _PLAIN[match["tail"].lower().replace(".", "_")], match.end()
     return _WORDS.get(match["words"].lower(), "input_audio_buffer.committed"), match.end()
 
 
