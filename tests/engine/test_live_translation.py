@@ -241,7 +241,7 @@ async def test_a_run_ends_with_both_sides_translated_and_tells_what_it_used(tmp_
     assert all(KEY not in json.dumps([asked.headers, asked.query, asked.body]) for asked in server.asked)
     tape = read_tape(next((tmp_path / "tapes").iterdir()))
     story = transcript_of(tape)
-    assert [line.translation for line in story.lines if line.who != "note"] == [
+    assert [line.turn.translation for line in story.lines if line.turn.who != "note"] == [
         yours["translation"],
         answer["translation"],
     ]

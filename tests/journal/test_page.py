@@ -9,12 +9,14 @@ import wave
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.support.chromium import BrowserError, Page, browser_page, find_browser
 from tests.support.tapes import RATE, opening, told_tape, turn, typed, write_sound
+from voicechat.core.state import Cut, Turn
 from voicechat.errors import TapeError
 from voicechat.journal.export_sound import as_opus, levels, write_side
 from voicechat.journal.markup import data_block, el
@@ -194,7 +196,11 @@ def story(*lines: TranscriptLine) -> Transcript:
     return Transcript("a talk", "2026-11-21T10:00:00+00:00", "openai", "some-model", "marin", 75.0, lines)
 
 
-CUT = TranscriptLine("assistant", 3.0, 5.5, "You can say *this* or that.", 18, cut_by="barge-in", latency=0.41)
+def line(who: Any, t: float, until: float, text: str, heard: int, **more: Any) -> TranscriptLine:
+    return TranscriptLine(Turn("t1", who, t, text=text, **more), t, until, heard)
+
+
+CUT = line("assistant", 3.0, 5.5, "You can say *this* or that.", 18, cut=Cut("barge-in", 1.2), latency=0.41)
 
 
 def test_the_unheard_part_is_struck_in_markdown_and_bracketed_in_text() -> None:
@@ -204,19 +210,19 @@ def test_the_unheard_part_is_struck_in_markdown_and_bracketed_in_text() -> None:
 
 
 def test_words_that_look_like_markdown_stay_words() -> None:
-    told = as_markdown(story(TranscriptLine("you", 0.0, 1.0, "# [x](http://y) <script>", 24)))
+    told = as_markdown(story(line("you", 0.0, 1.0, "# [x](http://y) <script>", 24)))
     assert "\\# \\[x\\](http://y) \\<script\\>" in told
 
 
 def test_subtitles_have_numbers_times_and_both_sides_without_unheard_text() -> None:
-    you = TranscriptLine("you", 1.25, 2.9996, "Hello\nthere", 11)
-    told = as_subtitles(story(you, CUT, TranscriptLine("note", 7.0, 7.0, "The connection was lost.", 18)))
+    you = line("you", 1.25, 2.9996, "Hello\nthere", 11)
+    told = as_subtitles(story(you, CUT, line("note", 7.0, 7.0, "The connection was lost.", 18)))
     assert told.startswith("1\n00:00:01,250 --> 00:00:03,000\nYou: Hello there\n\n2\n00:00:03,000 --> ")
     assert "or that" not in told and "line was lost" not in told
 
 
 def test_tools_tell_what_they_were_asked_and_why_they_failed() -> None:
-    call = TranscriptLine("tool", 2.0, 2.4, "get_weather", 11, detail='{"city": "Oslo"}  →  sun', failed="timeout")
+    call = line("tool", 2.0, 2.4, "get_weather", 11, detail='{"city": "Oslo"}  →  sun', failed="timeout")
     assert 'get_weather {"city": "Oslo"}  →  sun (failed: timeout)' in as_text(story(call))
     assert "`get_weather`" in as_markdown(story(call))
 
@@ -227,7 +233,7 @@ def test_the_head_names_model_voice_and_length() -> None:
 
 def test_a_long_answer_is_told_in_subtitles_that_can_be_read() -> None:
     words = " ".join(["an answer of many words"] * 12)
-    lines = as_subtitles(story(TranscriptLine("assistant", 3590.0, 3620.0, words, len(words)))).splitlines()
+    lines = as_subtitles(story(line("assistant", 3590.0, 3620.0, words, len(words)))).splitlines()
     assert "01:00:00,000" <= lines[-3][:12] and max(map(len, lines)) <= 60
     assert sum("-->" in line for line in lines) > 3
 
@@ -241,7 +247,7 @@ ANSWER = "Nothing much is new, and that is all there is to it."
 def test_a_cut_answer_is_split_where_it_was_heard(tmp_path: Path) -> None:
     story = transcript_of(told_tape(tmp_path, [*opening(), *turn(1, "What is new?", ANSWER, cut=True)]))
     you, answer = story.lines
-    assert (you.who, you.text, you.heard) == ("you", "What is new?", len("What is new?"))
+    assert (you.turn.who, you.turn.text, you.heard) == ("you", "What is new?", len("What is new?"))
     assert answer.cut_by == "barge-in"
     assert answer.said + answer.unheard == ANSWER
     assert answer.said and answer.unheard
@@ -253,12 +259,12 @@ def test_times_are_those_of_the_sound(tmp_path: Path) -> None:
     audible = next(entry.t for entry in tape.entries() if entry.data.get("type") == "assistant.audible")
     assert answer.t == audible
     assert you.t < you.until < answer.t < answer.until
-    assert answer.latency is not None and abs(answer.latency - (audible - you.until)) < 1e-6
+    assert answer.turn.latency is not None and abs(answer.turn.latency - (audible - you.until)) < 1e-6
 
 
 def test_speech_of_which_nothing_was_understood_is_told(tmp_path: Path) -> None:
     story = transcript_of(told_tape(tmp_path, [*opening(), *turn(1, "", "I did not hear you.")]))
-    assert [line.who for line in story.lines] == ["you", "assistant"]
+    assert [line.turn.who for line in story.lines] == ["you", "assistant"]
     assert "You:       …" in as_text(story)
     assert "You:" not in as_subtitles(story)
 

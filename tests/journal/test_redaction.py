@@ -27,8 +27,8 @@ def test_no_word_of_the_talk_is_left_and_times_stay(tmp_path: Path) -> None:
     plain, hidden = read_talk(tape.folder), read_talk(tape.folder, redact=True)
     told = repr(hidden.rows) + repr(hidden.transcript)
     assert not [word for word in ("Zebras", "zebras", "gallop", "Indeed", "quietly") if word in told]
-    assert [(line.who, line.t, line.until, line.heard) for line in hidden.transcript.lines] == [
-        (line.who, line.t, line.until, line.heard) for line in plain.transcript.lines
+    assert [(line.turn.who, line.t, line.until, line.heard) for line in hidden.transcript.lines] == [
+        (line.turn.who, line.t, line.until, line.heard) for line in plain.transcript.lines
     ]
     assert hidden.audio_file is None
 
@@ -70,4 +70,4 @@ def test_the_folder_of_the_tape_is_not_shared(tmp_path: Path) -> None:
     for redact in (False, True):
         told = read_talk(tape.folder, redact=redact)
         assert "anna" not in repr(told.rows)
-        assert [line.who for line in told.transcript.lines] == ["you", "assistant"]
+        assert [line.turn.who for line in told.transcript.lines] == ["you", "assistant"]

@@ -51,7 +51,6 @@ from voicechat.engine.sound_desk import Sound, SoundDesk
 from voicechat.engine.ways import Way, Ways
 from voicechat.errors import AudioDeviceError, ConfigError, SignallingError, TapeError, VoiceChatError
 from voicechat.failures import by_name
-from voicechat.journal.entry import Note
 from voicechat.journal.observers import Observers
 from voicechat.journal.rerun import last_state
 from voicechat.journal.secrets_scan import scrubbed, without_keys
@@ -93,7 +92,9 @@ class Speaking:
         self._mic.say(sound, given.label, 0.0 if given.at is None else self._started_at + given.at)
 
 
-def translator_for(settings: Settings, environ: Mapping[str, str], session: Session, note: Note) -> Translator | None:
+def translator_for(
+    settings: Settings, environ: Mapping[str, str], session: Session, note: Observers
+) -> Translator | None:
     """Who translates finished lines; None without `translate`. Raises ConfigError where nobody could."""
     if not settings.translate:
         return None

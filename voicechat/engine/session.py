@@ -30,7 +30,8 @@ from voicechat.core.state import Choices, Turn, Wishes
 from voicechat.core.step import next_deadline, overdue, step
 from voicechat.engine.ports import AudioPort, Line, Secrets, Tell, ToolPort
 from voicechat.errors import ConfigError, SignallingError, VoiceChatError
-from voicechat.journal.entry import TRANSLATED, Note
+from voicechat.journal.entry import TRANSLATED
+from voicechat.journal.observers import Observers
 from voicechat.line import LineListener
 from voicechat.protocol.codec import Decoded, decode_server, encode
 from voicechat.protocol.dialects import DialectName
@@ -65,7 +66,7 @@ class Performer:
         audio: AudioPort,
         open_line: OpenLine,
         tell: Tell,
-        note: Note,
+        note: Observers,
         clock: Callable[[], float],
         wall: Callable[[], float] = time.time,
     ) -> None:
@@ -237,7 +238,7 @@ class Listener:
     """
 
     def __init__(
-        self, number: int, tell: Tell, note: Note, clock: Callable[[], float], redact: Callable[[str], str]
+        self, number: int, tell: Tell, note: Observers, clock: Callable[[], float], redact: Callable[[str], str]
     ) -> None:
         self._number = number
         self._tell = tell
@@ -353,7 +354,7 @@ class Session:
         audio: AudioPort,
         open_line: OpenLine,
         clock: Callable[[], float],
-        note: Note,
+        note: Observers,
         turns: tuple[Turn, ...] = (),
     ) -> None:
         """`turns`: of an earlier talk, from which this one goes on."""

@@ -52,7 +52,7 @@ class Exchange:
 
     def said(self, who: str) -> str:
         """All words of one side."""
-        return " ".join(line.text for line in self.lines if line.who == who)
+        return " ".join(line.turn.text for line in self.lines if line.turn.who == who)
 
     @property
     def cut(self) -> TranscriptLine | None:
@@ -64,8 +64,8 @@ def exchanges_of(talk: PastTalk) -> list[Exchange]:
     """The opening, then every exchange in order."""
     made = [Exchange(0.0)]
     for line in talk.transcript.lines:
-        is_answer = line.who != "you" and len(made) > 1
-        if is_answer or line.who == "note":
+        is_answer = line.turn.who != "you" and len(made) > 1
+        if is_answer or line.turn.who == "note":
             made[-1].lines.append(line)
         else:
             made.append(Exchange(line.t, [line]))
@@ -78,7 +78,7 @@ def _give_events(talk: PastTalk, made: list[Exchange]) -> None:
     """By the ids an event names, else by its time."""
     owner: dict[str, int] = {}
     for place, exchange in enumerate(made):
-        owner |= {id: place for line in exchange.lines for id in (line.item_id, line.response_id) if id}
+        owner |= {id: place for line in exchange.lines for id in (line.turn.item_id, line.turn.response_id) if id}
     starts = [exchange.t - EARLY for exchange in made]
     for row in talk.rows:
         ids = [id for id in refs_of(row.event) if id]
@@ -96,7 +96,7 @@ def _give_numbers(talk: PastTalk, made: list[Exchange]) -> None:
     """By the answer, else by when you began to speak."""
     free = {turn.number: turn for turn in talk.figures.turns}
     for exchange in made:
-        answers = {line.response_id for line in exchange.lines if line.response_id}
+        answers = {line.turn.response_id for line in exchange.lines if line.turn.response_id}
         found = next((turn for turn in free.values() if turn.response and turn.response in answers), None)
         if found is not None:
             exchange.numbers = free.pop(found.number)
@@ -181,7 +181,7 @@ def summed_up(comparison: Comparison) -> str:
 
 def _about(sign: str, name: str, talk: PastTalk) -> str:
     transcript = talk.transcript
-    turns = sum(line.who == "you" for line in transcript.lines)
+    turns = sum(line.turn.who == "you" for line in transcript.lines)
     counted = f"{turns} turn{'' if turns == 1 else 's'}"
     parts = [name, title_of(talk), transcript.model, transcript.voice, clock(talk.length), counted]
     told = clean(" · ".join(dict.fromkeys(filter(None, parts))), one_line=True)
@@ -240,8 +240,8 @@ def _place(pair: Pair) -> str:
 def _alone(pair: Pair, lines: Lines) -> Iterator[str]:
     exchange, look, sign = (pair.a, "a", "-") if pair.a is not None else (pair.b, "b", "+")
     for line in exchange.lines if exchange is not None else ():
-        words = [(word, look) for word in clean(line.text or NOTHING, one_line=True).split()]
-        yield from lines.wrapped(f"{sign} {line.who}", words)
+        words = [(word, look) for word in clean(line.turn.text or NOTHING, one_line=True).split()]
+        yield from lines.wrapped(f"{sign} {line.turn.who}", words)
 
 
 def _differences(pair: Pair, lines: Lines) -> Iterator[str]:
@@ -575,7 +575,7 @@ def _at(exchanges: list[Exchange], place: int | None) -> Exchange | None:
 
 def _is_yours(exchange: Exchange) -> bool:
     """You began it; a greeting is nobody's turn."""
-    return any(line.who == "you" for line in exchange.lines)
+    return any(line.turn.who == "you" for line in exchange.lines)
 
 
 def _bag(exchange: Exchange) -> Counter[str]:

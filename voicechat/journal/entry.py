@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -47,21 +47,6 @@ class Entry(Struct, frozen=True):
         """As on the wire, whatever the dialect."""
         name = self.event.get("type")
         return name if isinstance(name, str) else "unknown"
-
-
-class Note(Protocol):
-    """Takes what happened at `at` on the session's clock, and makes an `Entry` of it for whoever looks."""
-
-    def __call__(
-        self,
-        at: float,
-        dir: Direction,
-        event: dict[str, Any],
-        size: int = 0,
-        notes: tuple[str, ...] = (),
-        tags: tuple[str, ...] = (),
-        added: float | None = None,
-    ) -> None: ...
 
 
 def in_session_time(event: Mapping[str, Any], started_at: float) -> dict[str, Any]:

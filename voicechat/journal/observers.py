@@ -38,7 +38,7 @@ class Observers:
         tags: tuple[str, ...] = (),
         added: float | None = None,
     ) -> None:
-        """A `Note`."""
+        """It happened at `at` on the session's clock."""
         told = in_session_time(event, self._started_at) if dir == "local" else event
         entry = Entry(self._count, round(at - self._started_at, 6), dir, told, size, notes, tags, added)
         self._count += 1

@@ -45,7 +45,7 @@ def transcript(talk: PastTalk, voice: str) -> Markup:
 
 
 def _turn(number: int, line: TranscriptLine, voice: str) -> Markup:
-    who = {"you": "you", "assistant": voice, "tool": "tool", "note": "note"}[line.who]
+    who = {"you": "you", "assistant": voice, "tool": "tool", "note": "note"}[line.turn.who]
     key = f"t{number}"
     return el(
         "article",
@@ -53,51 +53,51 @@ def _turn(number: int, line: TranscriptLine, voice: str) -> Markup:
         el("div", list(_body(line)), class_="body"),
         el("div", el("a", clock(line.t), href=f"#{key}", class_="at"), list(_beside(line)), class_="meta"),
         id=key,
-        class_=f"turn {line.who} {line.level if line.who == 'note' else ''}".rstrip(),
+        class_=f"turn {line.turn.who} {line.turn.level if line.turn.who == 'note' else ''}".rstrip(),
         data_a=line.t,
         data_b=line.until,
     )
 
 
 def _body(line: TranscriptLine) -> Iterator[Markup]:
-    if line.who == "tool":
+    if line.turn.who == "tool":
         yield _tool(line)
-    elif line.who == "note":
-        yield el("p", f"{SIGNS.get(line.level, '·')} {line.text}")
+    elif line.turn.who == "note":
+        yield el("p", f"{SIGNS.get(line.turn.level, '·')} {line.turn.text}")
     else:
         said = el("span", line.said) if line.said else el("span", NOTHING, class_="quiet")
         yield el("p", said, list(_unheard(line)), dir="auto")
-        if line.translation:
-            yield el("p", f"↳ {line.translation}", class_="quiet", dir="auto")
-    if line.failed:
-        yield el("p", f"✕ failed: {line.failed}", class_="failed")
+        if line.turn.translation:
+            yield el("p", f"↳ {line.turn.translation}", class_="quiet", dir="auto")
+    if line.turn.failed:
+        yield el("p", f"✕ failed: {line.turn.failed}", class_="failed")
 
 
 def _unheard(line: TranscriptLine) -> Iterator[Markup]:
-    if not line.cut_by:
+    if line.turn.cut is None:
         return
-    yield el("span", f" ╳ {CUT_WORDS.get(line.cut_by, 'it was cut')} at {line.cut_at:.1f} s", class_="cut")
+    yield el("span", f" ╳ {CUT_WORDS.get(line.cut_by, 'it was cut')} at {line.turn.cut.heard:.1f} s", class_="cut")
     if line.unheard.strip():
         yield el("span", " · not heard: ", class_="quiet")
         yield el("del", line.unheard.strip())
 
 
 def _tool(line: TranscriptLine) -> Markup:
-    arguments, _, result = line.detail.partition(ARROW)
-    head = el("summary", el("b", line.text), " ", el("code", arguments[:120]))
+    arguments, _, result = line.turn.detail.partition(ARROW)
+    head = el("summary", el("b", line.turn.text), " ", el("code", arguments[:120]))
     parts = [el("pre", arguments), el("pre", result, class_="result")] if result else [el("pre", arguments)]
     return el("details", head, parts)
 
 
 def _beside(line: TranscriptLine) -> Iterator[Markup]:
-    if line.typed:
+    if line.turn.typed:
         yield el("span", "typed")
-    if line.latency is None:
+    if line.turn.latency is None:
         return
-    if line.who == "assistant":
-        yield el("span", _waited(line.latency), class_="long" if line.latency > 1.0 else None)
-    elif line.who == "tool":
-        yield el("span", f"{'✕' if line.failed else '✓'} {line.latency:.2f} s")
+    if line.turn.who == "assistant":
+        yield el("span", _waited(line.turn.latency), class_="long" if line.turn.latency > 1.0 else None)
+    elif line.turn.who == "tool":
+        yield el("span", f"{'✕' if line.turn.failed else '✓'} {line.turn.latency:.2f} s")
 
 
 def _waited(seconds: float) -> str:
@@ -321,7 +321,7 @@ def _asset(name: str) -> str:
 
 def _top(talk: PastTalk, voice: str) -> Markup:
     session = talk.transcript
-    spoken = sum(line.who == "you" for line in session.lines)
+    spoken = sum(line.turn.who == "you" for line in session.lines)
     cuts = sum(bool(line.cut_by) for line in session.lines)
     half = talk.figures.percentiles.p50
     cost = talk.figures.money.cost

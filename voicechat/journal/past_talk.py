@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from voicechat.config.otlp import EXTRA
 from voicechat.config.settings import Settings
@@ -35,44 +35,30 @@ from voicechat.ui.history import History
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
 
-Who = Literal["you", "assistant", "tool", "note"]
-
 
 @dataclass(frozen=True, slots=True)
 class TranscriptLine:
-    """One turn. Times are session time, seconds."""
+    """One turn at the end of its session. Times are session time, seconds."""
 
-    who: Who
+    turn: Turn
     t: float
     until: float
-    text: str
-    """All of it; of a tool its name."""
     heard: int
-    """Characters of `text` that were heard; all of them unless an answer was cut."""
-    detail: str = ""
-    """Of a tool: arguments and result. Of a note: its code."""
-    cut_by: str = ""
-    latency: float | None = None
-    typed: bool = False
-    failed: str = ""
-    item_id: str = ""
-    response_id: str = ""
-    cut_at: float = 0.0
-    """Seconds of a cut answer that were heard."""
-    level: str = "info"
-    """Of a note."""
-    translation: str = ""
-    """Of what was heard, in the language of `--translate`."""
+    """Characters of its text that were heard; all of them unless an answer was cut."""
+
+    @property
+    def cut_by(self) -> str:
+        return self.turn.cut.by if self.turn.cut is not None else ""
 
     @property
     def said(self) -> str:
         """What was heard."""
-        return self.text[: self.heard]
+        return self.turn.text[: self.heard]
 
     @property
     def unheard(self) -> str:
         """What was made and never heard."""
-        return self.text[self.heard :]
+        return self.turn.text[self.heard :]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,21 +98,10 @@ def line_of(turn: Turn, now: float, zero: float, rate: float) -> TranscriptLine:
         began = min(began, turn.at)
     heard = split(turn, now, rate) if turn.cut is not None else len(turn.text)
     return TranscriptLine(
-        who=turn.who,
+        turn,
         t=max(0.0, round(began - zero, 3)),
         until=max(0.0, round(_end_of(turn, began, heard / rate) - zero, 3)),
-        text=turn.text,
         heard=heard,
-        detail=turn.detail,
-        cut_by=turn.cut.by if turn.cut is not None else "",
-        latency=turn.latency,
-        typed=turn.typed,
-        failed=turn.failed,
-        item_id=turn.item_id,
-        response_id=turn.response_id,
-        cut_at=round(turn.cut.heard, 2) if turn.cut is not None else 0.0,
-        level=turn.level,
-        translation=turn.translation or "",
     )
 
 
@@ -167,9 +142,9 @@ def as_text(transcript: Transcript) -> str:
 def as_subtitles(transcript: Transcript) -> str:
     """SubRip: both sides, where they were heard; notes and tools are not."""
     spoken = tuple(
-        Passage(line.t, max(line.until, line.t + SHORTEST_SUBTITLE), line.said, NAMES[line.who])
+        Passage(line.t, max(line.until, line.t + SHORTEST_SUBTITLE), line.said, NAMES[line.turn.who])
         for line in transcript.lines
-        if line.who in ("you", "assistant") and line.said.strip()
+        if line.turn.who in ("you", "assistant") and line.said.strip()
     )
     return rendered(Result("", spoken), "srt")
 
@@ -191,31 +166,33 @@ def _markdown_line(line: TranscriptLine) -> str:
     said = _escaped(line.said) or NOTHING
     if line.unheard.strip():
         said += f" ~~{_escaped(line.unheard.strip())}~~"
-    if line.who == "tool":
-        return f"- `{clock(line.t)}` **{NAMES['tool']}** `{line.text}` {_escaped(line.detail)}{_failed(line)}\n"
-    if line.who == "note":
+    if line.turn.who == "tool":
+        told = f"`{line.turn.text}` {_escaped(line.turn.detail)}{_failed(line)}"
+        return f"- `{clock(line.t)}` **{NAMES['tool']}** {told}\n"
+    if line.turn.who == "note":
         return f"> `{clock(line.t)}` {said}\n"
-    beneath = f"  \n*↳ {_escaped(line.translation)}*" if line.translation else ""
-    return f"**{NAMES[line.who]}** `{clock(line.t)}`{_asides(line)}  \n{said}{_failed(line)}{beneath}\n"
+    beneath = f"  \n*↳ {_escaped(line.turn.translation)}*" if line.turn.translation else ""
+    return f"**{NAMES[line.turn.who]}** `{clock(line.t)}`{_asides(line)}  \n{said}{_failed(line)}{beneath}\n"
 
 
 def _text_line(line: TranscriptLine) -> str:
     unheard = f" [not heard: {line.unheard.strip()}]" if line.unheard.strip() else ""
-    detail = f" {line.detail}" if line.who == "tool" and line.detail else ""
-    beneath = f"\n{'':>19}↳ {line.translation}" if line.translation else ""
+    detail = f" {line.turn.detail}" if line.turn.who == "tool" and line.turn.detail else ""
+    beneath = f"\n{'':>19}↳ {line.turn.translation}" if line.turn.translation else ""
     told = f"{line.said or NOTHING}{detail}{unheard}{_asides(line)}{_failed(line)}"
-    return f"{clock(line.t):>6}  {NAMES[line.who] + ':':<10} {told}{beneath}"
+    return f"{clock(line.t):>6}  {NAMES[line.turn.who] + ':':<10} {told}{beneath}"
 
 
 def _asides(line: TranscriptLine) -> str:
-    told = ["typed"] if line.typed else []
+    turn = line.turn
+    told = ["typed"] if turn.typed else []
     told += [f"cut by {line.cut_by}"] if line.cut_by else []
-    told += [f"after {line.latency:.2f} s"] if line.latency is not None and line.who == "assistant" else []
+    told += [f"after {turn.latency:.2f} s"] if turn.latency is not None and turn.who == "assistant" else []
     return f" ({', '.join(told)})" if told else ""
 
 
 def _failed(line: TranscriptLine) -> str:
-    return f" (failed: {line.failed})" if line.failed else ""
+    return f" (failed: {line.turn.failed})" if line.turn.failed else ""
 
 
 def _escaped(text: str) -> str:

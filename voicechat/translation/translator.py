@@ -26,7 +26,7 @@ from voicechat.core.events import SideNoted, TurnTranslated
 from voicechat.core.view import TurnView
 from voicechat.errors import SignallingError
 from voicechat.insight.metrics.prices import NOTHING, Usage, read_usage
-from voicechat.journal.entry import Note
+from voicechat.journal.observers import Observers
 from voicechat.tasks import sentence, spawn
 from voicechat.translation.backlog import Backlog, Fresh, Line, Side
 from voicechat.translation.options import Endpoint, TranslationOptions
@@ -351,7 +351,7 @@ class Translator:
         turns: Callable[[], Sequence[TurnView]],
         tell: Callable[[TurnTranslated | SideNoted], None],
         clock: Callable[[], float],
-        note: Note,
+        note: Observers,
         *,
         client: TranslationClient | None = None,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
