@@ -565,5 +565,5 @@ def test_a_trouble_that_is_over_is_no_longer_among_what_is_wrong() -> None:
     assert still_wrong([silent]) == [silent]
     assert still_wrong([silent, other, live]) == [other]
     assert still_wrong([live, silent]) == [silent]
-    assert still_wrong([lost, back]) == [lost]
-    assert still_wrong([lost, back, back]) == []
+    assert still_wrong([lost, back]) == []
+    assert still_wrong([back, lost]) == [lost]

@@ -6,7 +6,6 @@ redraw nothing. Every duration is seconds. Turns travel apart (`turn_views`), on
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -225,14 +224,14 @@ ENDS = {"mic_live": "mic_flat", "device_back": "device_lost", "line_back": "line
 def still_wrong(turns: Sequence[TurnView]) -> list[TurnView]:
     """Of the notes among these turns, oldest first, the troubles that are not over.
 
-    A note that came again only counts, so a trouble is over after as many endings as it has come.
+    A note that came again stands behind what came since, so a trouble is over when a note of its end stands behind it.
     """
-    ended: Counter[str] = Counter()
+    over: set[str] = set()
     found: list[TurnView] = []
     for note in (turn for turn in reversed(turns) if turn.who == "note"):
         if note.detail in ENDS:
-            ended[ENDS[note.detail]] += note.count
-        elif note.level != "info" and ended[note.detail] < note.count:
+            over.add(ENDS[note.detail])
+        elif note.level != "info" and note.detail not in over:
             found.append(note)
     return found[::-1]
 
