@@ -121,6 +121,8 @@ _CODEC_NAMES = {"alaw": "alaw", "a-law": "alaw", "g711_alaw": "alaw", "pcma": "a
 FEWEST_WORDS = 3
 """Of a sentence that somebody writes."""
 LONG_SENTENCE = 10
+_SPAN = re.compile(r"`[^`]{1,80}`")
+"""What a writer marks as code."""
 _MODULE = re.compile(r"\W{0,9}\w{1,40}[.:]\w")
 _PROGRAM = re.compile(r"[{}<>|=\t]|\w\(|://|^\W*(?:\d(?!\d?\. [A-Z])|[A-Z]{3,}\b|\[\w)")
 """Marks of a line that a program printed."""
@@ -203,7 +205,8 @@ def is_written(line: str) -> bool:
 
 def is_plain(line: str) -> bool:
     """Whether nothing in this line looks as if a program had printed it."""
-    return not (_PROGRAM.search(line) or _MODULE.match(line) or looks_like_an_error(line))
+    said = _SPAN.sub("it", line)
+    return not (_PROGRAM.search(said) or _MODULE.match(said) or looks_like_an_error(said))
 
 
 def failures_in(text: str) -> Iterator[Told]:

@@ -286,7 +286,7 @@ NO_REPLY = pattern(
 OF_ANOTHER_SERVICE = pattern(
     r"redis|postgres|mysql|mongo|database|\bdb\b|sqlite|kafka|rabbitmq|smtp|supabase|firebase|sentry|analytics|prisma|"
     r"elastic|health[ -]?check|hot-?reload|\bhmr\b|vite|webpack|favicon|socket\.io/|localhost:517\d|"
-    r":(?:6379|5432|3306|27017|9200|5672|11211)\b"
+    r":(?:6379|5432|3306|27017|9200|5672|11211)\b|dbus|docker\.sock|/run/\w"
 )
 """What is lost here is the connection to something beside the talk."""
 INTENDED = pattern(
