@@ -20,6 +20,7 @@ from functools import partial
 from pathlib import PurePath
 from typing import ClassVar
 
+import msgspec
 from msgspec import structs
 from textual.app import App, ComposeResult
 from textual.drivers.linux_driver import LinuxDriver
@@ -99,7 +100,7 @@ class Flow:
     """Rows as a session makes them, without end."""
 
     def __init__(self) -> None:
-        self._talk = talk_rows()
+        self._talk = [(row, msgspec.json.encode(row.event).decode()) for row in talk_rows()]
         self._made = 0
         self._random = random.Random(4)
 
@@ -108,10 +109,10 @@ class Flow:
         made: list[Entry] = []
         for _ in range(count):
             round, place = divmod(self._made, len(self._talk))
-            row = self._talk[place]
-            text = json.dumps(row.event).replace("event_C4k", f"event_{self._random.getrandbits(80):020x}")
+            row, text = self._talk[place]
+            text = text.replace("event_C4k", f"event_{self._random.getrandbits(80):020x}")
             text = text.replace('"item_', f'"item_{round}_').replace('"resp_', f'"resp_{round}_')
-            made.append(structs.replace(row, seq=self._made, t=self._made / 300, event=json.loads(text)))
+            made.append(structs.replace(row, seq=self._made, t=self._made / 300, event=msgspec.json.decode(text)))
             self._made += 1
         return tuple(made)
 
